@@ -1,0 +1,169 @@
+"""``AsofOfflineStore``: Feast's file sources joined point-in-time by DuckDB's ASOF join.
+
+Everything but the join is Feast's own DuckDB store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+from feast.feature_view import FeatureView
+from feast.infra.offline_stores import offline_utils
+from feast.infra.offline_stores.duckdb import DuckDBOfflineStore, DuckDBOfflineStoreConfig
+from feast.infra.offline_stores.file_source import FileSource, SavedDatasetFileStorage
+from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
+from feast.infra.registry.base_registry import BaseRegistry
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.repo_config import RepoConfig
+
+from api.feast.denial import NotOffered
+from lineage.asof import FeatureTable, point_in_time_join
+from lineage.entity_rows import spine_table
+from lineage.errors import SourceUnreadable
+
+
+class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):  # type: ignore[misc] # Feast's models are untyped for mypy
+    """``offline_store:`` block of an :class:`AsofOfflineStore`."""
+
+    type: str = "api.feast.AsofOfflineStore"
+
+
+class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc] # Feast's classes are untyped for mypy
+    """Offline store over Parquet files; the join runs when the job is asked for its rows."""
+
+    @staticmethod
+    def get_historical_features(
+        config: RepoConfig,
+        feature_views: list[FeatureView],
+        feature_refs: list[str],
+        entity_df: pd.DataFrame | str | None,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool = False,
+        filter_by_created_timestamp: bool = False,
+        **_range: datetime,
+    ) -> RetrievalJob:
+        """A job that joins ``feature_views`` to the rows of ``entity_df``. Raises NotOffered for other spines."""
+        if not isinstance(entity_df, pd.DataFrame):
+            raise NotOffered(
+                "AsofOfflineStore takes entity rows as a pandas DataFrame;"
+                f" found {'a date range' if entity_df is None else type(entity_df).__name__}."
+                " Pass entity_df=DataFrame, or configure Feast's dask store for a retrieval by date range."
+            )
+        timestamp = offline_utils.infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
+        tables = [
+            _feature_table(view, feature_refs, config=config, full_names=full_feature_names) for view in feature_views
+        ]
+
+        def join() -> pa.Table:
+            return point_in_time_join(
+                spine_table(entity_df), tables, event_timestamp=timestamp, filter_by_created=filter_by_created_timestamp
+            )
+
+        metadata = RetrievalMetadata(
+            features=feature_refs,
+            keys=sorted(set(entity_df.columns) - {timestamp}),
+            min_event_timestamp=entity_df[timestamp].min(),
+            max_event_timestamp=entity_df[timestamp].max(),
+        )
+        views = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        return AsofRetrievalJob(join, views, full_names=full_feature_names, metadata=metadata)
+
+
+class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes are untyped for mypy
+    """The rows of one point-in-time join, computed when asked for."""
+
+    def __init__(
+        self,
+        join: Callable[[], pa.Table],
+        on_demand_feature_views: list[OnDemandFeatureView],
+        *,
+        full_names: bool,
+        metadata: RetrievalMetadata,
+    ) -> None:
+        self._join, self._views, self._full_names, self._metadata = join, on_demand_feature_views, full_names, metadata
+
+    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:  # noqa: ARG002 - Feast's signature
+        return self._join()
+
+    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
+        return self._to_arrow_internal(timeout).to_pandas()
+
+    @property
+    def full_feature_names(self) -> bool:
+        """Whether columns carry their view's name."""
+        return self._full_names
+
+    @property
+    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
+        """Views that Feast computes from the joined rows."""
+        return self._views
+
+    @property
+    def metadata(self) -> RetrievalMetadata:
+        """What was asked."""
+        return self._metadata
+
+    def persist(self, storage: SavedDatasetFileStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
+        """Write the rows as one Parquet file to ``storage``."""
+        write_parquet(self.to_arrow(timeout=timeout), storage, allow_overwrite=allow_overwrite)
+
+
+def write_parquet(table: pa.Table, storage: SavedDatasetFileStorage, *, allow_overwrite: bool) -> None:
+    """Write ``table`` to the file of a saved dataset. Raises Feast's SavedDatasetLocationAlreadyExists."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+    from feast.errors import SavedDatasetLocationAlreadyExists  # noqa: PLC0415
+
+    path = Path(storage.file_options.uri)
+    if path.exists() and not allow_overwrite:
+        raise SavedDatasetLocationAlreadyExists(location=storage.file_options.uri)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+
+
+def source_files(source: FileSource, repo: Path) -> list[Path]:
+    """The local Parquet files of a source: the file, all files of a directory, or those that a glob matches."""
+    path = Path(FileSource.get_uri_for_file_path(repo, source.path).removeprefix("file://"))
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*.parquet") if not p.name.startswith((".", "_")))
+    if any(mark in path.name for mark in "*?["):
+        return sorted(path.parent.glob(path.name))
+    return [path]
+
+
+def _feature_table(view: FeatureView, refs: list[str], *, config: RepoConfig, full_names: bool) -> FeatureTable:
+    source, projection = view.batch_source, view.projection
+    if not isinstance(source, FileSource) or source.path.startswith("s3://"):
+        raise NotOffered(
+            f"Feature view {view.name} reads a {type(source).__name__} at {getattr(source, 'path', source.name)}. AsofOfflineStore"
+            " reads local Parquet files; configure one of Feast's offline stores for other sources."
+        )
+    theirs = {new: old for old, new in source.field_mapping.items()}
+    prefix, base = projection.name_to_use(), projection.name_alias or view.name
+    asked = [ref.split(":", 1)[1] for ref in refs if ref.split(":", 1)[0] == prefix]
+    keys = {projection.join_key_map.get(column.name, column.name): column.name for column in view.entity_columns}
+    return FeatureTable(
+        rows=_dataset(source, Path(config.repo_path)),
+        features={f"{base}__{name}" if full_names else name: theirs.get(name, name) for name in asked},
+        keys={ours: theirs.get(name, name) for ours, name in keys.items() if name != "__dummy_id"},
+        timestamp=theirs.get(source.timestamp_field, source.timestamp_field),
+        created=theirs.get(source.created_timestamp_column, source.created_timestamp_column) or None,
+        ttl=view.ttl,
+    )
+
+
+def _dataset(source: FileSource, repo: Path) -> Any:
+    files = source_files(source, repo)
+    try:
+        return ds.dataset([str(path) for path in files], format="parquet")
+    except (OSError, pa.ArrowInvalid) as error:
+        raise SourceUnreadable(
+            f"The source {source.name} at {source.path} cannot be read: {str(error).splitlines()[0]}. Expected Parquet files;"
+            " create them or correct the path of the source."
+        ) from error

@@ -1,0 +1,90 @@
+"""The retrieval job a caller gets: it executes once, and every way out of it is the recorded snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pandas as pd
+import pyarrow as pa
+from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
+from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.saved_dataset import SavedDatasetStorage
+
+from api.feast.asof_store import write_parquet
+from api.feast.denial import NotOffered, told_to_feast
+from lineage.snapshots import Snapshot
+
+
+class GovernedRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes are untyped for mypy
+    """One job, one run, one snapshot.
+
+    :param run: executes the engine's job, records, and gives the canonical rows with their snapshot.
+    """
+
+    def __init__(self, inner: RetrievalJob, run: Callable[[RetrievalJob], tuple[pa.Table, Snapshot]]) -> None:
+        self._inner, self._run = inner, run
+        self._done: tuple[pa.Table, Snapshot] | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Which snapshot the retrieval became. Raises NotOffered before the job ran."""
+        if self._done is None:
+            raise NotOffered("This job has not run yet, so there is no snapshot. Call to_df() or to_arrow() first.")
+        return self._done[1]
+
+    def to_arrow(self, validation_reference: Any = None, timeout: int | None = None) -> pa.Table:  # noqa: ARG002 - Feast's signature
+        """The rows, on-demand views included, in the canonical types and the spine's order."""
+        if validation_reference is not None:
+            raise NotOffered(
+                "A validation reference was given. Feast's profiler does not work with Great Expectations 1.x; put a suite"
+                " into expectations/<feature service>.json, which every retrieval of that service is held against."
+            )
+        if self._done is None:
+            with told_to_feast():
+                self._done = self._run(self._inner)
+        return self._done[0]
+
+    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
+        return self.to_arrow(timeout=timeout)
+
+    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
+        return self.to_df(timeout=timeout)
+
+    @property
+    def full_feature_names(self) -> bool:
+        """Whether columns carry their view's name."""
+        return bool(self._inner.full_feature_names)
+
+    @property
+    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
+        """The on-demand views that were computed into the rows."""
+        return list(self._inner.on_demand_feature_views)
+
+    @property
+    def metadata(self) -> RetrievalMetadata | None:
+        """What was asked."""
+        return self._inner.metadata
+
+    def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
+        """Write the snapshot's rows to a file of a saved dataset. Raises NotOffered for other storages."""
+        if not isinstance(storage, SavedDatasetFileStorage):
+            raise NotOffered(
+                f"persist() to {type(storage).__name__} would let the engine write rows that were not recorded. Use"
+                " SavedDatasetFileStorage, or to_arrow() and write the rows yourself."
+            )
+        write_parquet(self.to_arrow(timeout=timeout), storage, allow_overwrite=allow_overwrite)
+
+    def to_sql(self) -> NoReturn:
+        """Refused: the rows of that query would leave unrecorded."""
+        raise NotOffered("to_sql() is refused: what the query returns would leave unrecorded. Use to_df() or to_arrow().")
+
+    def to_remote_storage(self) -> NoReturn:
+        """Refused: the engine would export rows that were not recorded."""
+        raise NotOffered("to_remote_storage() is refused: it would leave unrecorded. The snapshot's `uri` names the stored rows.")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("to_"):
+            raise NotOffered(f"{name}() is refused: it would pass the engine's rows by the record. Use to_df() or to_arrow().")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

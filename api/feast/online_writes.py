@@ -1,0 +1,84 @@
+"""What a materialization writes to the online store, seen on its way in.
+
+The configured store's class is extended by :class:`WatchedWrites`, so that whoever holds the store (Feast's
+compute engine, its feature server) writes through it. Everything else stays the store's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from feast.feature_view import FeatureView
+from feast.infra.online_stores.online_store import OnlineStore
+from feast.type_map import feast_value_type_to_pa, feast_value_type_to_python_type
+from feast.utils import make_tzaware
+
+from lineage.canonical_table import TIMESTAMP
+
+Row = tuple[Any, dict[str, Any], datetime, datetime | None]
+"""Feast's quadruplet: entity key, values by feature, event timestamp, created timestamp."""
+
+_WATCH: ContextVar[list[tuple[FeatureView, Sequence[Row]]] | None] = ContextVar("provender_online_writes", default=None)
+
+
+class WatchedWrites:
+    """Mixed in before an online store's class: notes each batch that was written."""
+
+    def online_write_batch(
+        self, config: Any, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
+    ) -> None:
+        """Write the batch, then note it."""
+        super().online_write_batch(config, table, data, progress)  # type: ignore[misc] # the store's own method
+        noted = _WATCH.get()
+        if noted is not None:
+            noted.append((table, list(data)))
+
+
+def watched(store: OnlineStore) -> OnlineStore:
+    """A store of the same class with :class:`WatchedWrites` in front; Feast makes its stores without arguments."""
+    if isinstance(store, WatchedWrites):
+        return store
+    kind = type(store)
+    made: OnlineStore = type(kind.__name__, (WatchedWrites, kind), {"__module__": kind.__module__})()
+    return made
+
+
+@contextmanager
+def watching() -> Iterator[list[tuple[FeatureView, Sequence[Row]]]]:
+    """Within, the batches that this task writes online, as they are written."""
+    noted: list[tuple[FeatureView, Sequence[Row]]] = []
+    token = _WATCH.set(noted)
+    try:
+        yield noted
+    finally:
+        _WATCH.reset(token)
+
+
+def written_table(view: FeatureView, batches: Sequence[tuple[FeatureView, Sequence[Row]]]) -> pa.Table:
+    """The rows written for ``view`` as Arrow: join keys, features, event and created timestamps in UTC."""
+    rows = [row for table, data in batches if table.name == view.name for row in data]
+    columns: dict[str, pa.Array] = {}
+    for column in (one for one in view.entity_columns if one.name != "__dummy_id"):
+        values = [_python(key.entity_values[list(key.join_keys).index(column.name)]) for key, *_ in rows]
+        columns[column.name] = pa.array(values, arrow_type(column))
+    for feature in view.features:
+        columns[feature.name] = pa.array([_python(values.get(feature.name)) for _, values, *_ in rows], arrow_type(feature))
+    columns["event_timestamp"] = pa.array([make_tzaware(moment) for _, _, moment, _ in rows], TIMESTAMP)
+    created = [None if moment is None else make_tzaware(moment) for *_, moment in rows]
+    columns["created_timestamp"] = pa.array(created, TIMESTAMP)
+    return pa.table(columns)
+
+
+def _python(value: Any) -> Any:
+    return None if value is None else feast_value_type_to_python_type(value)
+
+
+def arrow_type(field: Any) -> pa.DataType:
+    """The Arrow type that a Feast field declares; times are UTC microseconds."""
+    declared = feast_value_type_to_pa(field.dtype.to_value_type())
+    return TIMESTAMP if pa.types.is_timestamp(declared) else declared

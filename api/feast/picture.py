@@ -1,0 +1,196 @@
+"""Drawing our picture of a Feast registry: protobufs in, frozen assets out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
+from feast.protos.feast.types.Value_pb2 import ValueType
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from governance.assets import Asset, Definitions, Field, Input
+from governance.places import kafka_places, place_of, s3_place
+
+DUMMY_ENTITY = "__dummy"
+"""The entity that Feast gives to views without one."""
+
+_BOOKKEEPING = frozenset({"meta", "body", "last_updated", "created_timestamp", "last_updated_timestamp"})
+"""Left out of definitions: times and state (``meta``), and the pickled ``body`` of a transformation, which holds
+the path of the file it came from and is not the same on two machines; its source text stays in."""
+
+
+def draw(registry: RegistryProto, *, project: str, repo: Path) -> Definitions:
+    """All objects of ``project`` in the registry; relative paths of sources are below ``repo``."""
+    views = _view_kinds(registry, project)
+    assets = [
+        *_draw(registry.data_sources, project, lambda proto: _source(proto, repo)),
+        *_draw(registry.entities, project, _entity),
+        *_draw(registry.feature_views, project, lambda proto: _feature_view("feature_view", proto, views)),
+        *_draw(registry.stream_feature_views, project, lambda proto: _feature_view("stream_feature_view", proto, views)),
+        *_draw(registry.on_demand_feature_views, project, lambda proto: _on_demand(proto, views)),
+        *_draw(registry.feature_services, project, lambda proto: _service(proto, views)),
+        *_draw(registry.saved_datasets, project, _saved_dataset),
+        *_draw(registry.permissions, project, _permission),
+    ]
+    return Definitions(project, assets)
+
+
+def _draw(protos: Iterable[Any], project: str, draw_one: Any) -> Iterator[Asset]:
+    for proto in protos:
+        if getattr(proto, "spec", proto).project in (project, ""):
+            yield draw_one(proto)
+
+
+def _view_kinds(registry: RegistryProto, project: str) -> dict[str, str]:
+    kinds = {
+        "feature_view": registry.feature_views,
+        "stream_feature_view": registry.stream_feature_views,
+        "on_demand_feature_view": registry.on_demand_feature_views,
+    }
+    return {proto.spec.name: kind for kind, protos in kinds.items() for proto in protos if proto.spec.project == project}
+
+
+def _source(proto: Any, repo: Path) -> Asset:
+    batch = (Input(f"data_source:{proto.batch_source.name}"),) if proto.HasField("batch_source") else ()
+    return Asset(
+        kind="data_source",
+        name=proto.name,
+        project=proto.project,
+        owner=proto.owner,
+        tags=dict(proto.tags),
+        inputs=batch,
+        places=_source_places(proto, repo),
+        facts={
+            "description": proto.description,
+            "source_type": proto.data_source_class_type.rsplit(".", 1)[-1],
+            "timestamp_field": proto.timestamp_field,
+            "created_timestamp_column": proto.created_timestamp_column,
+        },
+        definition=_definition(proto),
+    )
+
+
+def _source_places(proto: Any, repo: Path) -> tuple[str, ...]:
+    options = proto.WhichOneof("options")
+    if options == "file_options":
+        uri, endpoint = proto.file_options.uri, proto.file_options.s3_endpoint_override
+        return (s3_place(uri, endpoint=endpoint) if uri.startswith("s3://") else place_of(uri, base=repo),)
+    if options == "kafka_options":
+        return kafka_places(proto.kafka_options.kafka_bootstrap_servers, proto.kafka_options.topic)
+    if options in ("request_data_options", "push_options", None):
+        return ()  # the data comes with the request or by push: it lies nowhere of its own
+    return (f"{options.removesuffix('_options')}://unknown",)
+
+
+def _entity(proto: Any) -> Asset:
+    spec = proto.spec
+    facts = {"description": spec.description, "join_key": spec.join_key, "value_type": ValueType.Enum.Name(spec.value_type)}
+    return _plain("entity", spec, facts=facts, system=spec.name == DUMMY_ENTITY)
+
+
+def _feature_view(kind: str, proto: Any, views: Mapping[str, str]) -> Asset:
+    spec = proto.spec
+    sources = [spec.batch_source] if spec.HasField("batch_source") else []
+    sources += [spec.stream_source] if spec.HasField("stream_source") else []
+    upstream = [Input(_view_key(getattr(view, "name", str(view)), views)) for view in getattr(spec, "source_views", ())]
+    return Asset(
+        kind=kind,
+        name=spec.name,
+        project=spec.project,
+        owner=spec.owner,
+        tags=dict(spec.tags),
+        fields=_fields(spec.features),
+        inputs=(*(Input(f"data_source:{source.name}") for source in sources), *upstream),
+        facts={
+            "description": spec.description,
+            "online": spec.online,
+            "offline": spec.offline,
+            "ttl_seconds": spec.ttl.seconds,
+            "entities": [name for name in spec.entities if name != DUMMY_ENTITY],
+            "join_keys": [column.name for column in spec.entity_columns if column.name != f"{DUMMY_ENTITY}_id"],
+        },
+        definition=_definition(spec),
+    )
+
+
+def _on_demand(proto: Any, views: Mapping[str, str]) -> Asset:
+    spec = proto.spec
+    return Asset(
+        kind="on_demand_feature_view",
+        name=spec.name,
+        project=spec.project,
+        owner=spec.owner,
+        tags=dict(spec.tags),
+        fields=_fields(spec.features),
+        inputs=tuple(_on_demand_input(spec.sources[name], views) for name in sorted(spec.sources)),
+        facts={"description": spec.description, "online": spec.write_to_online_store, "mode": spec.mode},
+        definition=_definition(spec),
+    )
+
+
+def _on_demand_input(source: Any, views: Mapping[str, str]) -> Input:
+    which = source.WhichOneof("source")
+    if which == "request_data_source":
+        return Input(f"data_source:{source.request_data_source.name}")
+    if which == "feature_view":
+        return Input(_view_key(source.feature_view.spec.name, views))
+    return _projection(source.feature_view_projection, views)
+
+
+def _service(proto: Any, views: Mapping[str, str]) -> Asset:
+    spec = proto.spec
+    inputs = tuple(_projection(projection, views) for projection in spec.features)
+    return _plain("feature_service", spec, inputs=inputs, facts={"description": spec.description})
+
+
+def _projection(projection: Any, views: Mapping[str, str]) -> Input:
+    return Input(_view_key(projection.feature_view_name, views), tuple(f.name for f in projection.feature_columns))
+
+
+def _view_key(name: str, views: Mapping[str, str]) -> str:
+    return f"{views.get(name, 'feature_view')}:{name}"
+
+
+def _saved_dataset(proto: Any) -> Asset:
+    return _plain("saved_dataset", proto.spec, facts={"join_keys": list(proto.spec.join_keys)})
+
+
+def _permission(proto: Any) -> Asset:
+    document = _definition(proto.spec)
+    facts = {"actions": document.get("actions", []), "types": document.get("types", [])}
+    return _plain("permission", proto.spec, facts=facts)
+
+
+def _plain(
+    kind: str, spec: Any, *, facts: Mapping[str, Any], inputs: tuple[Input, ...] = (), system: bool = False
+) -> Asset:
+    return Asset(
+        kind=kind,
+        name=spec.name,
+        project=spec.project,
+        owner=getattr(spec, "owner", ""),
+        tags=dict(spec.tags),
+        inputs=inputs,
+        facts=facts,
+        definition=_definition(spec),
+        system=system,
+    )
+
+
+def _fields(features: Iterable[Any]) -> tuple[Field, ...]:
+    return tuple(Field(one.name, ValueType.Enum.Name(one.value_type), dict(one.tags)) for one in features)
+
+
+def _definition(message: Message) -> Any:
+    return _without_bookkeeping(MessageToDict(message, preserving_proto_field_name=True))
+
+
+def _without_bookkeeping(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_bookkeeping(inner) for key, inner in value.items() if key not in _BOOKKEEPING}
+    if isinstance(value, list):
+        return [_without_bookkeeping(inner) for inner in value]
+    return value

@@ -1,0 +1,209 @@
+"""A point-in-time retrieval as an act: verdict, START, execution, snapshot, COMPLETE (or DENIED, or FAIL)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from feast.infra.offline_stores.offline_store import RetrievalJob
+
+from api.assembly import Provender, process_actor
+from api.feast.request import RetrievalRequest
+from governance.assets import Definitions, Input
+from governance.canonical import rfc3339, utc_now
+from governance.labels import labels_of_request
+from governance.validation.applicable import applicable_suites
+from governance.verdict import Verdict
+from lineage import events
+from lineage.canonical_table import canonical_table
+from lineage.errors import RetrievalBroken
+from lineage.events import Dataset, Job, facet
+from lineage.recorder import Act, Subject
+from lineage.snapshots import Snapshot
+from lineage.source import SourceState
+from lineage.td1 import digest_table
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """One retrieval from its verdict to its record."""
+
+    parts: Provender
+    request: RetrievalRequest
+    definitions: Definitions
+    verdict: Verdict
+    engine: Mapping[str, str]
+    """name and version of the offline store"""
+    run: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def deny(self) -> None:
+        """Record the refusal, then raise Denied."""
+        self.parts.recorder.record(self._act("DENIED", event=self._event("FAIL", facets=self._verdict_facet())))
+        self.verdict.enforce()
+
+    def start(self) -> None:
+        """Record that the run was allowed and begins."""
+        self.parts.recorder.record(self._act("START", event=self._event("START", facets=self._verdict_facet()), opens=True))
+
+    def fail(self, error: BaseException) -> None:
+        """Record that the run ended without a result."""
+        event = self._event("FAIL", facets=events.error_facet(error))
+        extra = {"reason": type(error).__name__}
+        self.parts.recorder.record(self._act("FAIL", event=event, closes=True, extra=extra))
+
+    def execute(self, job: RetrievalJob, rows: int | None) -> pa.Table:
+        """The engine's rows in canonical form. Raises RetrievalBroken, LossyCast, and whatever the engine raises."""
+        return canonical_table(job.to_arrow(), types=self.request.types(), rows=rows, keys=self.request.join_keys)
+
+    def complete(self, table: pa.Table, sources: tuple[SourceState, ...]) -> Snapshot:
+        """Validate, store and record the canonical rows that were read from ``sources``."""
+        digest = digest_table(table)
+        facts = {**self._facts(sources), "validation": self._validate(table)}
+        manifest = {**facts, **_statistics(table, self.request.timestamp), "created": rfc3339(utc_now())}
+        snapshot, document = self.parts.snapshots.put(table, digest, run=self.run, manifest=manifest)
+        named = {**facts, "snapshot": snapshot.id, "rows": snapshot.rows, "manifest": sha256(document).hexdigest()}
+        event = self._event("COMPLETE", inputs=sources, outputs=(self._output(table, snapshot, named, sources),))
+        subject = _subject(snapshot)
+        self.parts.recorder.record(self._act("COMPLETE", event=event, closes=True, extra=named, subject=subject))
+        return snapshot
+
+    def _facts(self, sources: tuple[SourceState, ...]) -> dict[str, Any]:
+        return {
+            "project": self.definitions.project,
+            "definitions": self.definitions.digest,
+            "request": self.request.document,
+            "verdict": self._verdict_json,
+            "sources": [source.as_json() for source in sources],
+            "spine": self.request.spine_document(self.parts.settings.governance.min_rows),
+            "engine": dict(self.engine),
+            "labels": self._labels,
+        }
+
+    def _validate(self, table: pa.Table) -> list[dict[str, Any]]:
+        suites = applicable_suites(self.definitions, self.request.asked, self.parts.settings.repo / "expectations")
+        if not suites:
+            return []
+        from governance.validation.gx import validate  # noqa: PLC0415 - Great Expectations takes seconds to import
+
+        plain = table.rename_columns([name.split("__", 1)[-1] for name in table.column_names]) if self.request.full_feature_names else table
+        return [result.as_json() for suite in suites for result in validate(plain, suite)]
+
+    @cached_property
+    def _labels(self) -> Any:
+        asked = [Input(key, names) for key, names in self.request.keys(self.definitions).items()]
+        return labels_of_request(self.definitions, self.parts.policy(), asked, today=datetime.now(UTC).date()).as_json()
+
+    @property
+    def _verdict_json(self) -> dict[str, Any]:
+        whole = self.verdict.as_json()
+        return {name: whole[name] for name in ("outcome", "policy", "findings", "exempted")}
+
+    def _verdict_facet(self) -> dict[str, Any]:
+        verdict = {name: self._verdict_json[name] for name in ("outcome", "policy", "findings")}
+        request = {"features": sorted(self.request.refs), "definitions": self.definitions.digest}
+        return {
+            "provender_verdict": facet("ProvenderVerdictRunFacet", verdict),
+            "provender_request": facet("ProvenderRequestRunFacet", request),
+        }
+
+    @property
+    def _name(self) -> str:
+        return f"historical_features/{self.request.digest[:16]}"
+
+    def _event(
+        self,
+        state: events.RunState,
+        *,
+        inputs: tuple[SourceState, ...] = (),
+        outputs: tuple[Dataset, ...] = (),
+        facets: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        job = Job(self.definitions.project, self._name, "RETRIEVAL")
+        datasets = [events.source_dataset(source) for source in inputs]
+        return events.run_event(state, run=self.run, job=job, inputs=datasets, outputs=outputs, run_facets=facets)
+
+    def _output(self, table: pa.Table, snapshot: Snapshot, named: Mapping[str, Any], sources: tuple[SourceState, ...]) -> Dataset:
+        content = {"id": snapshot.id, "rows": snapshot.rows, "manifest": named["manifest"]}
+        labels = {name: named["labels"][name] for name in ("residency", "pii", "purpose")}
+        facets = {
+            **events.version_facet(snapshot.id),
+            **events.schema_facet([(column.name, str(column.type)) for column in table.schema]),
+            **events.column_lineage_facet(self._column_lineage(sources)),
+            "provender_snapshot": facet("ProvenderSnapshotDatasetFacet", content),
+            "provender_labels": facet("ProvenderLabelsDatasetFacet", labels),
+        }
+        if named["validation"]:
+            facets.update(events.assertions_facet(named["validation"]))
+        return Dataset(self.definitions.project, self._name, facets)
+
+    def _column_lineage(self, sources: tuple[SourceState, ...]) -> dict[str, list[tuple[Dataset, str]]]:
+        datasets = {source.name: events.source_dataset(source) for source in sources}
+        asked = self.request.asked
+        columns: dict[str, list[tuple[Dataset, str]]] = {}
+        made: dict[str, list[tuple[Dataset, str]]] = {}
+        for view in self.request.views:
+            theirs = {new: old for old, new in view.batch_source.field_mapping.items()}
+            base = view.projection.name_alias or view.name
+            origin = {f.name: (datasets[view.batch_source.name], theirs.get(f.name, f.name)) for f in view.features}
+            made[view.name] = list(origin.values())
+            for name in (n for v, n in sorted(asked) if v == view.name):
+                columns[f"{base}__{name}" if self.request.full_feature_names else name] = [origin[name]]
+        for view in self.request.on_demand:
+            inputs = [one for source in view.source_feature_view_projections.values() for one in made.get(source.name, [])]
+            base = view.projection.name_alias or view.name
+            for name in (n for v, n in sorted(asked) if v == view.name):
+                columns[f"{base}__{name}" if self.request.full_feature_names else name] = inputs
+        return columns
+
+    def _act(
+        self,
+        state: str,
+        *,
+        event: Mapping[str, Any],
+        opens: bool = False,
+        closes: bool = False,
+        extra: Mapping[str, Any] | None = None,
+        subject: Subject | None = None,
+    ) -> Act:
+        basic = {
+            "run": self.run,
+            "state": state,
+            "project": self.definitions.project,
+            "definitions": self.definitions.digest,
+            "request": self.request.document,
+            "verdict": self._verdict_json,
+        }
+        about = subject or Subject(f"run:{self.run}", "request-sha256", self.request.digest)
+        return Act(
+            kind="retrieval",
+            actor=process_actor(),
+            subjects=(about,),
+            predicate={**basic, **(extra or {})},
+            event=event,
+            run=self.run,
+            opens=opens,
+            closes=closes,
+        )
+
+
+def _subject(snapshot: Snapshot) -> Subject:
+    """The snapshot by its digest; a small one by its random name, because a digest could be guessed."""
+    algorithm, digits = snapshot.id.split(":", 1)
+    return Subject(f"snapshot:{snapshot.run_id}", algorithm, digits)
+
+
+def _statistics(table: pa.Table, timestamp: str) -> dict[str, Any]:
+    """Null counts, and the first and last event time."""
+    nulls = {name: table.column(name).null_count for name in table.column_names}
+    if timestamp not in table.column_names:
+        raise RetrievalBroken(f"The engine's answer has no column {timestamp!r}. Expected the entity rows' timestamps.")
+    ends = pc.min_max(table.column(timestamp)).as_py()
+    times = [rfc3339(ends["min"]), rfc3339(ends["max"])] if ends["min"] is not None else None
+    return {"nulls": nulls, "event_time": times}

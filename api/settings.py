@@ -1,0 +1,163 @@
+"""Settings: the ``governance:`` block of a Feast repository, read once at the edge.
+
+The file is found from ``registry: governance:`` (relative to the repository), else from
+``FEATURE_STORE_YAML_BASE64``, and never from the working directory by luck.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from governance.errors import ConfigurationError
+
+FEAST_FILE = "feature_store.yaml"
+BASE64 = "FEATURE_STORE_YAML_BASE64"
+PURPOSE = "PROVENDER_PURPOSE"
+
+
+@dataclass(frozen=True)
+class Governance:
+    """The ``governance:`` block. Only ``policy`` is required; relative paths are below the repository."""
+
+    policy: str
+    """policy.yaml"""
+    database: str = "sqlite:///data/provender.db"
+    """SQLAlchemy URL of catalogue, events, graph and ledger"""
+    objects: str = "data/objects"
+    """directory of snapshots and artifacts"""
+    origin: str = ""
+    """name of the ledger (C2SP checkpoint origin); ``provender.example/<project>`` if empty"""
+    keys: str = "data/keys"
+    """directory of the keys (0700, files 0600), or ``env:PREFIX``"""
+    checkpoints: str = "data/checkpoints"
+    """directory of the copy of the last checkpoint that lives outside the database"""
+    place: str = ""
+    """URI of the place where this process computes, such as ``k8s://prod/team/cpu``"""
+    min_rows: int = 50
+    """a snapshot of fewer rows is guessable: it is named at random and its digest stays in its manifest"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the configuration of one Feast repository says to us."""
+
+    repo: Path
+    project: str
+    document: Mapping[str, Any]
+    """the whole feature_store.yaml"""
+    governance: Governance
+
+    @property
+    def policy(self) -> Path:
+        """Path of the policy file."""
+        return self.repo / self.governance.policy
+
+    @property
+    def database(self) -> str:
+        """Database URL; a relative SQLite file stands below the repository."""
+        try:
+            url = make_url(self.governance.database)
+        except ArgumentError as error:
+            raise ConfigurationError(
+                f"`governance: database:` is {self.governance.database!r}. Expected a SQLAlchemy URL such as"
+                " sqlite:///data/provender.db or postgresql+psycopg://host/database."
+            ) from error
+        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+            url = url.set(database=str(self.repo / str(url.database)))
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def objects(self) -> Path:
+        """Root of the object store."""
+        if "://" in self.governance.objects:
+            raise ConfigurationError(
+                f"`governance: objects:` is {self.governance.objects!r}. Expected a directory: object stores by URI are not there yet."
+            )
+        return self.repo / self.governance.objects
+
+    @property
+    def keys(self) -> str:
+        """Keys directory, absolute, or ``env:PREFIX`` untouched."""
+        value = self.governance.keys
+        return value if value.startswith(("env:", "pkcs11:")) else str(self.repo / value)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Directory of the outside copy of the last checkpoint."""
+        return self.repo / self.governance.checkpoints
+
+    @property
+    def origin(self) -> str:
+        """Origin line of the ledger's checkpoints."""
+        return self.governance.origin or f"provender.example/{self.project}"
+
+
+def load_settings(repo: Path, *, file: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the Feast repository in ``repo``.
+
+    :param file: feature_store.yaml, relative to the repository unless absolute
+    :raises ConfigurationError: no file, not YAML, no ``governance:`` block, or an unknown setting in it
+    """
+    environ = os.environ if environ is None else environ
+    path = repo / (file or FEAST_FILE)
+    document = _parse(_read(path, environ), str(path))
+    project = document.get("project")
+    if not isinstance(project, str) or not project:
+        raise ConfigurationError(f"{path} has no `project:`. Expected the name of the Feast project.")
+    return Settings(repo.resolve(), project, document, _governance(document.get("governance"), str(path)))
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        if BASE64 in environ:
+            return _decoded(environ[BASE64])
+        raise ConfigurationError(
+            f"There is no {path}. Expected the configuration of a Feast repository; name one with --repo,"
+            " or set `registry: governance:` to the file that holds the governance block."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}. Expected a YAML file in UTF-8.") from error
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{BASE64} is not base64 of a YAML file: {error}.") from error
+
+
+def _parse(text: str, name: str) -> Mapping[str, Any]:
+    try:
+        document = yaml.safe_load(os.path.expandvars(text))  # as Feast itself reads this file
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{name} holds no mapping. Expected a Feast configuration with a `governance:` block.")
+    return document
+
+
+def _governance(block: Any, name: str) -> Governance:
+    example = "\n\n    governance:\n      policy: policy.yaml\n"
+    if block is None:
+        raise ConfigurationError(f"{name} has no `governance:` block, so nothing may be decided. Add one:{example}")
+    if not isinstance(block, dict) or not isinstance(block.get("policy"), str):
+        raise ConfigurationError(f"`governance:` in {name} names no policy. Expected at least:{example}")
+    types = {field.name: type(field.default) if field.name != "policy" else str for field in fields(Governance)}
+    for key, value in block.items():
+        if key not in types:
+            raise ConfigurationError(f"`governance: {key}:` in {name} is unknown. Known are: {', '.join(sorted(types))}.")
+        if type(value) is not types[key]:
+            raise ConfigurationError(f"`governance: {key}:` in {name} is {value!r}. Expected {types[key].__name__}.")
+    return Governance(**block)

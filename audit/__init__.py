@@ -1,0 +1,1 @@
+"""Can you prove it? The ledger, signed statements, bundles, the offline verifier and reports."""

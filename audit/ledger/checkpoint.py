@@ -1,0 +1,128 @@
+"""Signing checkpoints: only what is committed, and only what follows from every checkpoint that was signed before.
+
+The order matters. Leaves are committed first. Then, holding the ledger's lock, the tree is compared with the copy
+outside the database and with the last stored checkpoint, the new note is signed, written outside, and stored. A crash
+between the last two steps leaves the outside copy ahead of the stored checkpoints, never behind the leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from audit.keys import Keys
+from audit.ledger.outside import OutsideCopy
+from audit.ledger.proofs import root_at, tree_size
+from audit.ledger.tables import checkpoint
+from audit.verify.errors import VerificationError
+from audit.verify.note import Checkpoint, Verifier, parse_checkpoint, parse_note, signature_line, verify_note
+from governance.canonical import rfc3339, utc_now
+from governance.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class SignedCheckpoint:
+    """A checkpoint that this log has signed."""
+
+    size: int
+    root: bytes
+    note: bytes
+    """the C2SP signed note, exactly as it was signed"""
+    time: str
+    """when it was stored, RFC 3339; the operator's clock, not signed"""
+
+
+class CheckpointSigner:
+    """Signs for one log, ``origin``. Raises ConfigurationError where that cannot be a log's name."""
+
+    def __init__(self, keys: Keys, origin: str, outside: OutsideCopy) -> None:
+        self._keys, self._origin, self._outside = keys, origin, outside
+        self.verifier = _verifier(keys, origin)
+
+    def check_history(self, connection: Connection) -> Checkpoint | None:
+        """The copy outside, after the tree was compared with it and with the last stored checkpoint.
+
+        Raises LedgerForked.
+        """
+        stored, note = latest(connection), self._outside.read()
+        if note is None:
+            if stored is not None:
+                raise self._outside.forked(
+                    f"The ledger has a checkpoint of size {stored.size}, but its copy outside the database is gone."
+                    " Put it back: from a backup, from the host that ran the ledger before, or from a bundle."
+                )
+            return None
+        outside = self._opened(note, "The copy of the last checkpoint")
+        self._check_tree(connection, outside, "the copy of the last checkpoint")
+        if stored is not None:
+            self._check_tree(connection, self._opened(stored.note, "The last stored checkpoint"), "a stored checkpoint")
+            if stored.size > outside.size:
+                raise self._outside.forked(
+                    f"The database has a checkpoint of size {stored.size}, its copy outside one of size {outside.size}:"
+                    " the copy was put back to an older state."
+                )
+        return outside
+
+    def sign_latest(self, connection: Connection) -> SignedCheckpoint:
+        """Sign what is committed, if it is more than was signed; the caller holds the ledger's lock and commits.
+
+        Raises LedgerForked.
+        """
+        outside, stored, size = self.check_history(connection), latest(connection), tree_size(connection)
+        if stored is not None and stored.size == size:
+            return stored
+        new = Checkpoint(self._origin, size, root_at(connection, size))
+        signed = SignedCheckpoint(size, new.root, self._sign(new), rfc3339(utc_now()))
+        if outside is None or outside.size < size:
+            self._outside.write(signed.note)
+        connection.execute(insert(checkpoint).values(size=size, root=signed.root, note=signed.note, time=signed.time))
+        return signed
+
+    def open_note(self, note: bytes) -> Checkpoint:
+        """The checkpoint in a note that this log signed. Raises VerificationError."""
+        parsed = parse_note(note)
+        verify_note(parsed, [self.verifier])
+        return parse_checkpoint(parsed.text)
+
+    def _sign(self, new: Checkpoint) -> bytes:
+        signature = self._keys.log.sign(new.text.encode())
+        return f"{new.text}\n{signature_line(self._origin, self.verifier.key_id, signature)}".encode()
+
+    def _opened(self, note: bytes, what: str) -> Checkpoint:
+        try:
+            found = self.open_note(note)
+        except VerificationError as error:
+            raise self._outside.forked(
+                f"{what} is not one that the present log key signed for {self._origin}: {error}."
+            ) from error
+        if found.origin != self._origin:
+            raise self._outside.forked(f"{what} is of the log {found.origin!r}, not {self._origin!r}.")
+        return found
+
+    def _check_tree(self, connection: Connection, signed: Checkpoint, what: str) -> None:
+        size = tree_size(connection)
+        if signed.size > size:
+            raise self._outside.forked(
+                f"The ledger in the database has {size} leaves, but {what}, which this log signed, has {signed.size}."
+            )
+        if (found := root_at(connection, signed.size)) != signed.root:
+            raise self._outside.forked(
+                f"The first {signed.size} leaves in the database have root {found.hex()}, but {what}, which this log"
+                f" signed, says {signed.root.hex()}: the ledger was rewritten or forked."
+            )
+
+
+def latest(connection: Connection) -> SignedCheckpoint | None:
+    """The stored checkpoint of the largest size."""
+    row = connection.execute(select(checkpoint).order_by(checkpoint.c.size.desc()).limit(1)).one_or_none()
+    return None if row is None else SignedCheckpoint(row.size, row.root, row.note, row.time)
+
+
+def _verifier(keys: Keys, origin: str) -> Verifier:
+    try:
+        return keys.log_verifier(origin)
+    except VerificationError as error:
+        raise ConfigurationError(
+            f"`governance: origin:` cannot name a ledger: {error}. Expected something like provender.example/project."
+        ) from error

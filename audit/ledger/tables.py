@@ -1,0 +1,98 @@
+"""The ledger's own tables: leaves, tree nodes, checkpoints. Rows are inserted and never changed.
+
+Triggers refuse UPDATE and DELETE (PostgreSQL: TRUNCATE too; SQLite: also INSERT OR REPLACE, which deletes without
+firing delete triggers). They stop accidents and careless tools; whoever may drop a trigger is found by
+``Ledger.audit`` and by the checkpoints that others hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, text
+
+metadata = MetaData()
+
+leaf = Table(
+    "leaf",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("outbox_id", String(36), nullable=False, unique=True),
+    Column("bytes", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+node = Table(
+    "node",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+"""Root of the complete subtree over the leaves ``idx << level`` up to ``(idx + 1) << level``; level 0 is ``leaf``."""
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("time", String(27), nullable=False),
+)
+
+LOCK = int.from_bytes(b"provendr", "big") & 0x7FFF_FFFF_FFFF_FFFF
+"""The advisory lock of PostgreSQL that whoever writes the ledger holds."""
+
+_SAME_ROW = {
+    "leaf": "idx = NEW.idx OR outbox_id = NEW.outbox_id",
+    "node": "level = NEW.level AND idx = NEW.idx",
+    "checkpoint": "size = NEW.size",
+}
+_REFUSAL = "the ledger is append-only"
+
+
+def create_tables(engine: Engine) -> None:
+    """Create what is not there yet; may run in several processes at once."""
+    with engine.connect() as connection:
+        begin_exclusive(connection)
+        metadata.create_all(connection)
+        statements = _sqlite_triggers() if engine.dialect.name == "sqlite" else _postgresql_triggers()
+        for statement in statements:
+            connection.execute(text(statement))
+        connection.commit()
+
+
+def begin_exclusive(connection: Connection) -> None:
+    """Begin a transaction that no other writer of the ledger runs beside; it ends with commit or rollback."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+def begin_snapshot(connection: Connection) -> None:
+    """Begin a transaction in which every query sees the same state."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+
+
+def _sqlite_triggers() -> Iterator[str]:
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+    for table, same in _SAME_ROW.items():
+        for act in ("UPDATE", "DELETE"):
+            yield f"CREATE TRIGGER IF NOT EXISTS {table}_no_{act.lower()} BEFORE {act} ON {table} {refuse}"
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 - our own names, above
+        yield f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} {refuse}"
+
+
+def _postgresql_triggers() -> Iterator[str]:
+    body = f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$"
+    yield f"CREATE OR REPLACE FUNCTION provender_append_only() RETURNS trigger LANGUAGE plpgsql AS {body}"
+    for table in _SAME_ROW:
+        for act, each in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
+            yield (
+                f"CREATE OR REPLACE TRIGGER {table}_append_only_{each.lower()} BEFORE {act} ON {table}"
+                f" FOR EACH {each} EXECUTE FUNCTION provender_append_only()"
+            )

@@ -1,0 +1,77 @@
+"""Recomputes digests from data that the auditor holds: the rows of snapshots, the files of models.
+
+``DataDirectory(DIR)`` looks for ``snapshots/`` and ``artifacts/`` in DIR and in DIR/objects. It serves
+``audit.verify`` as its ``Recompute``; what is not there is None, which the verifier prints as NOT CHECKED.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from audit.verify.errors import Malformed
+from audit.verify.steps import Table
+from audit.verify.trust import VerifyUsage
+from lineage.errors import NotDigestible
+
+SIGNATURE = "model.sig"
+
+
+class DataDirectory:
+    """Stored snapshots and models below a directory. Raises VerifyUsage where there is no such directory."""
+
+    def __init__(self, directory: Path) -> None:
+        if not directory.is_dir():
+            raise VerifyUsage(
+                f"The data directory {directory} is not there. Name the one that holds `snapshots/` and `artifacts/`."
+            )
+        self._roots = (directory, directory / "objects")
+
+    def table(self, snapshot: str) -> Table | None:
+        """The td1 digest of the rows in ``data.parquet``, computed again. Raises Malformed for unreadable rows."""
+        name = snapshot.removeprefix("td1-sha256:").replace(":", "-")
+        path = self._find(f"snapshots/{name}/data.parquet")
+        return None if path is None else _digest(path)
+
+    def model_files(self, model: str) -> list[tuple[str, int, str]] | None:
+        """Path, size and SHA-256 of each file but the signature. Raises Malformed where one cannot be read."""
+        directory = self._find(f"artifacts/{model.removeprefix('oms1-sha256:')}")
+        if directory is None:
+            return None
+        try:
+            paths = sorted(path for path in _walk(directory) if path != directory / SIGNATURE)
+            return [_file(path, path.relative_to(directory).as_posix()) for path in paths]
+        except OSError as error:
+            raise Malformed(f"a file of the model cannot be read: {error.strerror}") from error
+
+    def _find(self, name: str) -> Path | None:
+        return next((path for root in self._roots if (path := root / name).exists()), None)
+
+
+def _digest(path: Path) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from lineage.td1 import digest_batches
+
+    try:
+        with pq.ParquetFile(path) as file:
+            found = digest_batches(file.schema_arrow, file.iter_batches())
+    except (pa.ArrowException, NotDigestible, OSError) as error:
+        raise Malformed(f"the stored table cannot be read: {str(error).splitlines()[0]}") from error
+    return Table(found.digest, {column.name: column.root for column in found.columns})
+
+
+def _walk(directory: Path) -> Iterator[Path]:
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+            raise Malformed(f"{entry.name!r} is neither a file nor a directory")
+        yield from _walk(Path(entry.path)) if entry.is_dir() else (Path(entry.path),)
+
+
+def _file(path: Path, name: str) -> tuple[str, int, str]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return name, file.tell(), digest

@@ -1,0 +1,239 @@
+"""The chain of an endpoint: from what it loaded down to source files, followed by digests alone.
+
+    deployment(ready).loaded ─► artifact, training ─► snapshots ─► retrieval ─► decision, source files, spine
+    deployment.online        ─► materialization ─► source files
+
+A pure function of statements: the verifier gives it those of a bundle, the report those of the database.
+What no statement states is a link with a ``gap``, in words, never an inference. Where several statements
+state one digest (a run repeated with the same result), the last one before the act that used it counts; what was
+recorded only afterwards does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from audit.verify.statement import Statement, snapshot_id
+from audit.verify.values import digest_hex, find, objects, text
+
+CLAIMED, OBSERVED, VERIFIED = "claimed", "observed", "verified"
+NO_ORIGIN = "origin of entity rows and labels unknown"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One thing in the chain."""
+
+    kind: str
+    """endpoint, weights, signature, training, snapshot, retrieval, decision, source, spine, materialization"""
+    name: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """``source`` was made from (or is answered for by) ``target``."""
+
+    source: Node
+    target: Node
+    relation: str
+    digest: str
+    """what was followed, with its algorithm; empty where there is a gap"""
+    level: str
+    """claimed, observed or verified; empty where there is a gap"""
+    says: str = ""
+    """who says so, in words"""
+    time: str = ""
+    record: str = ""
+    """id of the statement that states the link (or lacks what would close the gap)"""
+    target_record: str = ""
+    """the same id, where the target is the act that this statement records"""
+    gap: str = ""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The links of one endpoint, from the endpoint down."""
+
+    endpoint: str
+    deployment: Statement | None
+    links: tuple[Link, ...]
+
+    @property
+    def gaps(self) -> tuple[Link, ...]:
+        """The links that nothing proves."""
+        return tuple(link for link in self.links if link.gap)
+
+    @property
+    def records(self) -> frozenset[str]:
+        """Ids of all statements that the chain rests on."""
+        return frozenset(link.record for link in self.links)
+
+
+def follow(statements: Iterable[Statement], endpoint: str) -> Chain:
+    """The chain of ``endpoint``. Without a deployment it has no links and ``deployment`` is None."""
+    walk = _Walk(tuple(sorted(statements, key=lambda statement: (statement.time, statement.id))))
+    deployment = walk.deployment(endpoint)
+    links = walk.from_endpoint(deployment, Node("endpoint", endpoint)) if deployment else ()
+    return Chain(endpoint, deployment, tuple(dict.fromkeys(links)))
+
+
+@dataclass(frozen=True)
+class _Walk:
+    statements: tuple[Statement, ...]
+    """oldest first"""
+
+    def deployment(self, endpoint: str) -> Statement | None:
+        name = f"endpoint:{endpoint}"
+        ready = [
+            statement
+            for statement in self.statements
+            if statement.kind == "deployment"
+            and any(subject[0] == name for subject in statement.subjects)
+            and text(statement.predicate, "state") == "ready"
+        ]
+        return ready[-1] if ready else None
+
+    def from_endpoint(self, deployment: Statement, endpoint: Node) -> Iterator[Link]:
+        written = text(deployment.predicate, "loaded", "digest")
+        weights = Node("weights", written)
+        if not digest_hex(written, "oms1-sha256") or not deployment.has_subject(written):
+            yield _gap(deployment, endpoint, weights, "which weights the endpoint loaded is not stated by one digest")
+        else:
+            by, at = (text(deployment.predicate, "loaded", key) for key in ("by", "at"))
+            says = f"{by or 'the model server'} recomputed the digest of the files while loading"
+            yield Link(endpoint, weights, "loaded", written, VERIFIED, says, at or deployment.time, deployment.id)
+            yield from self._from_weights(deployment, weights)
+        yield from self._online(deployment, endpoint)
+
+    def _from_weights(self, used_by: Statement, weights: Node) -> Iterator[Link]:
+        artifact = self._last("artifact", used_by, weights.name)
+        if artifact is None:
+            yield _gap(used_by, weights, Node("signature", ""), "no record says that these weights were signed")
+        else:
+            node = Node("signature", f"key {text(artifact.predicate, 'signature', 'key')}")
+            says = "the recorder hashed the files and signed them"
+            yield _to(artifact, weights, node, "signed by", digest=weights.name, level=VERIFIED, says=says)
+        run = text(artifact.predicate, "run") if artifact else ""
+        training = self._last("training", used_by, weights.name, run=run)
+        if training is None:
+            yield _gap(used_by, weights, Node("training", ""), "no training record states the digest of these weights")
+            return
+        node, says = Node("training", _run(training)), "the training process"
+        yield _to(training, weights, node, "written by", digest=weights.name, level=CLAIMED, says=says)
+        yield from self._from_training(training, node)
+
+    def _from_training(self, training: Statement, node: Node) -> Iterator[Link]:
+        definition = find(training.predicate, "buildDefinition")
+        named = [snapshot_id(find(item, "digest")) for item in objects(definition, "resolvedDependencies")]
+        if not any(named):
+            yield _gap(training, node, Node("snapshot", ""), "the training record names no snapshot")
+        if not find(definition, "internalParameters", "hardware"):
+            yield _gap(training, node, Node("hardware", ""), "the training record names no hardware")
+        for name in dict.fromkeys(filter(None, named)):
+            says = "the training process, whose reader checks the rows against the digest"
+            yield Link(node, Node("snapshot", name), "trained on", name, VERIFIED, says, training.time, training.id)
+            yield from self._from_snapshot(training, Node("snapshot", name))
+
+    def _from_snapshot(self, used_by: Statement, snapshot: Node) -> Iterator[Link]:
+        retrieval = self._last("retrieval", used_by, snapshot.name, state="COMPLETE")
+        if retrieval is None:
+            why = "no completed retrieval before states the digest of this snapshot"
+            yield _gap(used_by, snapshot, Node("retrieval", ""), why)
+            return
+        node, says = Node("retrieval", _run(retrieval)), "the retrieval digested its own result"
+        yield _to(retrieval, snapshot, node, "retrieved by", digest=snapshot.name, level=VERIFIED, says=says)
+        yield from self._definitions(retrieval, node)
+        yield from _sources(retrieval, node, objects(retrieval.predicate, "sources"))
+        yield from _spine(retrieval, node)
+
+    def _definitions(self, act: Statement, node: Node) -> Iterator[Link]:
+        name = f"definitions-sha256:{text(act.predicate, 'definitions')}"
+        decision = self._last("decision", act, name, gate="apply", outcome="allow")
+        if decision is None:
+            yield _gap(act, node, Node("decision", name), "no decision recorded before allowed the definitions in use")
+            return
+        says = "the gate digested the definitions that it allowed"
+        yield _to(decision, node, Node("decision", name), "allowed by", digest=name, level=VERIFIED, says=says)
+
+    def _online(self, deployment: Statement, endpoint: Node) -> Iterator[Link]:
+        online = objects(deployment.predicate, "online")
+        if not online:
+            why = "what the online values were made from is unknown"
+            yield _gap(deployment, endpoint, Node("materialization", ""), why)
+        for item in online:
+            yield from self._materialized(deployment, endpoint, item)
+
+    def _materialized(self, deployment: Statement, endpoint: Node, item: dict[str, Any]) -> Iterator[Link]:
+        view, run, written = (text(item, key) for key in ("view", "materialization", "digest"))
+        node = Node("materialization", f"{view} {run}")
+        found = self._last("materialization", deployment, written, run=run)
+        if found is None or _run(found) != run:
+            why = f"no record of materialization {run or '(unnamed)'} states the online values of {view or 'a view'}"
+            yield _gap(deployment, endpoint, node, why)
+            return
+        says = "the materialization digested what it wrote; the server names that run"
+        yield _to(found, endpoint, node, f"answers from {view}", digest=written, level=CLAIMED, says=says)
+        yield from self._definitions(found, node)
+        for entry in objects(found.predicate, "views"):
+            if text(entry, "name") == view:
+                yield from _sources(found, node, objects(entry, "sources"))
+
+    def _last(self, kind: str, used_by: Statement, digest: str, *, run: str = "", **wanted: str) -> Statement | None:
+        """The last statement of ``kind`` with this subject that is not younger than the act that used it.
+
+        ``run`` is a preference (two runs may give one digest), whatever else is wanted is a condition.
+        """
+        found = [
+            statement
+            for statement in self.statements
+            if statement.kind == kind
+            and statement.time <= used_by.time
+            and statement.has_subject(digest)
+            and all(text(statement.predicate, key) == value for key, value in wanted.items())
+        ]
+        preferred = [statement for statement in found if run and _run(statement) == run] or found
+        return preferred[-1] if preferred else None
+
+
+def _sources(act: Statement, node: Node, sources: list[dict[str, Any]]) -> Iterator[Link]:
+    if not sources:
+        yield _gap(act, node, Node("source", ""), "the record names no source")
+    for source in sources:
+        level = VERIFIED if text(source, "state") == "computed" else OBSERVED
+        files = [file for file in objects(source, "files") if text(file, "sha256")]
+        if not files:
+            where = text(source, "uri") or text(source, "name")
+            yield _gap(act, node, Node("source", where), f"the state of source {where!r} is not stated by a digest")
+        for file in files:
+            target = Node("source", text(file, "path"))
+            says = f"the run hashed the file of {text(source, 'name')}" + (
+                "" if level == VERIFIED else " earlier; size and time unchanged"
+            )
+            digest = f"sha256:{text(file, 'sha256')}"
+            yield Link(node, target, "read", digest, level, says, text(source, "time") or act.time, act.id)
+
+
+def _spine(retrieval: Statement, node: Node) -> Iterator[Link]:
+    origin = find(retrieval.predicate, "spine", "origin")
+    made_from = objects(origin, "made_from")
+    if not made_from:
+        yield _gap(retrieval, node, Node("spine", ""), NO_ORIGIN)
+    for source in made_from:
+        target, digest = Node("spine", text(source, "uri")), f"sha256:{text(source, 'sha256')}"
+        says = f"the caller, whose code is {text(origin, 'code', 'name') or 'not named'}"
+        relation = "entity rows made from"
+        yield Link(node, target, relation, digest, CLAIMED, says, retrieval.time, retrieval.id)
+
+
+def _run(act: Statement) -> str:
+    return text(act.predicate, "run") or text(act.predicate, "runDetails", "metadata", "invocationId")
+
+
+def _to(act: Statement, source: Node, target: Node, relation: str, *, digest: str, level: str, says: str) -> Link:
+    return Link(source, target, relation, digest, level, says, act.time, act.id, act.id)
+
+
+def _gap(act: Statement, source: Node, target: Node, why: str) -> Link:
+    return Link(source, target, "", "", "", "", act.time, act.id, "", why)

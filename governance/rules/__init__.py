@@ -1,0 +1,1 @@
+"""The rules: one small class each, its docstring the help that docs/policy.md prints."""

@@ -1,0 +1,23 @@
+"""td1: the digest of a table's content, the same whatever wrote, split, compressed or encoded it.
+
+>>> import pyarrow as pa
+>>> table = pa.table({"a": pa.array([1], pa.int64())})
+>>> digest_table(table).digest
+'td1-sha256:5167a4066e292db657bd7b7edcf3d1a8a6c96a96d17a1665d933a7b2345142a1'
+
+The format has its own page, ``docs/formats/td1.md``. ``lineage.td1.tree`` computes a table's root
+from its columns' roots with the standard library alone.
+"""
+
+from lineage.td1.digest import ColumnDigest, Digester, TableDigest, digest_batches, digest_table
+from lineage.td1.tree import CHUNK_ROWS, root_from_columns
+
+__all__ = [
+    "CHUNK_ROWS",
+    "ColumnDigest",
+    "Digester",
+    "TableDigest",
+    "digest_batches",
+    "digest_table",
+    "root_from_columns",
+]
