@@ -37,7 +37,7 @@ lock: ## resolve pyproject.toml anew, in an environment of its own, and write re
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/pip install --quiet "$$(grep '^torch==' requirements/lock.txt)" -e '.[dev]'
 	grep '^#' requirements/lock.txt > .venv-lock/lock.txt
-	.venv-lock/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' | sort -f >> .venv-lock/lock.txt
+	.venv-lock/bin/pip freeze --all --exclude pip --exclude provender | sed 's/+.*//' | LC_ALL=C sort -f >> .venv-lock/lock.txt
 	mv .venv-lock/lock.txt requirements/lock.txt
 	rm -rf .venv-lock
 

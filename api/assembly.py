@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from api.settings import Settings
+    from api.settings import Governance, Settings
     from audit.keys import Keys
     from audit.ledger import Ledger
     from governance.policy import Policy
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from lineage.recorder import Recorder
     from lineage.records import Records
     from lineage.snapshots import SnapshotStore
+
+_OPENING = Lock()
 
 
 @dataclass(frozen=True)
@@ -38,48 +41,60 @@ class Provender:
 
     def policy(self) -> Policy:
         """The policy as it stands in its file now. Raises PolicyError."""
-        from governance.policy_file import load_policy  # noqa: PLC0415
+        from governance.policy_file import load_policy
 
         return load_policy(self.settings.policy)
 
 
 def assemble(settings: Settings) -> Provender:
     """Open everything that ``settings`` name. Raises WrongQuestion where something cannot be opened."""
-    from audit.keys import Keys  # noqa: PLC0415 - the verifier and --help never come here
-    from audit.ledger import Ledger, create_tables  # noqa: PLC0415
-    from audit.statement import StatementSeal  # noqa: PLC0415
-    from lineage.aborts import close_abandoned  # noqa: PLC0415
-    from lineage.database import metadata, open_database  # noqa: PLC0415
-    from lineage.objects import ObjectStore  # noqa: PLC0415
-    from lineage.recorder import Recorder  # noqa: PLC0415
-    from lineage.records import Records  # noqa: PLC0415
-    from lineage.snapshots import SnapshotStore  # noqa: PLC0415
+    from audit.keys import Keys  # the verifier and --help never come here
+    from audit.ledger import Ledger, create_tables
+    from audit.statement import StatementSeal
+    from lineage.aborts import close_abandoned
+    from lineage.database import database_errors, metadata, open_database
+    from lineage.objects import ObjectStore
+    from lineage.recorder import Recorder
+    from lineage.records import Records
+    from lineage.snapshots import SnapshotStore
 
-    keys = Keys.open(settings.keys)
+    objects = ObjectStore(settings.objects)
     engine = open_database(settings.database)
-    metadata.create_all(engine)
-    create_tables(engine)
+    keys = Keys.open(settings.keys, environ=os.environ)
     ledger = Ledger(engine, keys, settings.origin, settings.checkpoints)
     recorder = Recorder(engine, StatementSeal(keys), after=ledger.sequence)
-    objects = ObjectStore(settings.objects)
     snapshots = SnapshotStore(objects, min_rows=settings.governance.min_rows)
-    parts = Provender(settings, engine, keys, ledger, recorder, Records(engine), objects, snapshots)
-    close_abandoned(engine, recorder, actor=process_actor(), namespace=settings.project)
-    return parts
+    with database_errors():
+        metadata.create_all(engine)
+        create_tables(engine)
+        close_abandoned(engine, recorder, actor=process_actor(), namespace=settings.project)
+    return Provender(settings, engine, keys, ledger, recorder, Records(engine), objects, snapshots)
+
+
+def opened(repo: Path, file: str | None = None) -> Provender:
+    """The parts for ``repo`` with its configuration as it stands now; connections are opened once in this process."""
+    from api.settings import load_settings
+
+    settings = load_settings(repo, file=file)
+    with _OPENING:
+        return replace(_connected(settings.repo, settings.project, settings.governance), settings=settings)
 
 
 @cache
-def opened(repo: Path, file: str | None = None) -> Provender:
-    """The parts for ``repo``, opened once in this process."""
-    from api.settings import load_settings  # noqa: PLC0415
+def _connected(repo: Path, project: str, governance: Governance) -> Provender:
+    from api.settings import Settings
 
-    return assemble(load_settings(repo, file=file))
+    return assemble(Settings(repo, project, {}, governance))
 
 
 def process_actor() -> str:
-    """Who acts where no authentication says it: ``process:<user>@<host>``."""
+    """Who acts where no authentication says it: ``process:<user>@<host>``.
+
+    By the process's user id: what ``LOGNAME`` or ``USER`` say is the caller's own claim.
+    """
+    uid = os.getuid()
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = str(uid)
     return f"process:{user}@{socket.gethostname()}"

@@ -12,10 +12,14 @@ from governance.places import file_place, place_of, redis_places, sql_place
 
 
 def repository_places(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """Role → canonical URIs. An online store that we cannot locate is an unknown place, which satisfies nothing."""
+    """Role → canonical URIs. An online store that we cannot locate is an unknown place, which satisfies nothing.
+
+    Raises ConfigurationError where a setting names no place at all.
+    """
     repo, own = settings.repo, settings.governance
     places = {
-        "online_store": online_places(settings.document.get("online_store"), repo),
+        # without the key, Feast makes an SQLite file
+        "online_store": online_places(settings.document.get("online_store", "sqlite"), repo),
         "registry": _registry_places(settings.document.get("registry"), repo),
         "database": (sql_place(settings.database, base=repo),),
         "objects": (file_place(settings.objects, base=repo),),
@@ -32,21 +36,29 @@ def online_places(block: Any, repo: Path) -> tuple[str, ...]:
     """Where the configured online store lies."""
     if block is None:
         return ()
-    config: Mapping[str, Any] = {"type": block} if isinstance(block, str) else block
+    config = _mapping("online_store", block, key="type")
     kind = str(config.get("type", "sqlite"))
     if kind == "sqlite":
         return (file_place(str(config.get("path", "data/online.db")), base=repo),)
     if kind == "redis":
         return redis_places(str(config.get("connection_string", "localhost:6379")))
     if kind == "postgres":
-        port, schema = config.get("port", 5432), config.get("db_schema", "public")
-        return (f"postgresql://{str(config['host']).lower()}:{port}/{config['database']}/{schema}",)
+        named = {"host": "localhost", "port": 5432, "database": "postgres", "db_schema": "public", **config}
+        url = "postgresql://{host}:{port}/{database}".format(**named)
+        return (sql_place(url, base=repo, schema=str(named["db_schema"])),)
     return (f"{kind.rsplit('.', 1)[-1].lower()}://unknown",)
 
 
 def _registry_places(block: Any, repo: Path) -> tuple[str, ...]:
-    config: Mapping[str, Any] = {"path": block} if isinstance(block, str) else (block or {})
-    path = config.get("path")
+    path = _mapping("registry", block or {}, key="path").get("path")
     if not isinstance(path, str) or not path:
         raise ConfigurationError("`registry:` names no path. Expected a directory such as data/registry.")
     return (place_of(path, base=repo),)
+
+
+def _mapping(name: str, block: Any, *, key: str) -> Mapping[str, Any]:
+    if isinstance(block, str):
+        return {key: block}
+    if not isinstance(block, Mapping):
+        raise ConfigurationError(f"`{name}:` is {block!r}. Expected a mapping, or the {key} alone.")
+    return block

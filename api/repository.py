@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,13 @@ def git_state(directory: Path) -> dict[str, Any]:
 
 
 def _git(directory: Path, *arguments: str) -> str | None:
+    # Git's own variables (set in its hooks) name another repository; no lock, so that a reader disturbs nobody.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", "-C", str(directory), *arguments]
     try:
-        done = subprocess.run(["git", "-C", str(directory), *arguments], capture_output=True, text=True, timeout=20, check=True)  # noqa: S603, S607 - fixed arguments; git is looked up like any user's git
-    except (OSError, subprocess.SubprocessError):
+        done = subprocess.run(  # noqa: S603 - fixed arguments; git is looked up like any user's git
+            command, capture_output=True, text=True, timeout=20, check=True, env=environment
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
     return done.stdout.strip()

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from governance.errors import ConfigurationError
 
@@ -64,26 +62,15 @@ class Settings:
 
     @property
     def database(self) -> str:
-        """Database URL; a relative SQLite file stands below the repository."""
-        try:
-            url = make_url(self.governance.database)
-        except ArgumentError as error:
-            raise ConfigurationError(
-                f"`governance: database:` is {self.governance.database!r}. Expected a SQLAlchemy URL such as"
-                " sqlite:///data/provender.db or postgresql+psycopg://host/database."
-            ) from error
-        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
-            url = url.set(database=str(self.repo / str(url.database)))
-        return url.render_as_string(hide_password=False)
+        """Database URL; a relative SQLite file stands below the repository. Raises DatabaseUnreachable."""
+        from lineage.database import database_url  # noqa: PLC0415 - SQLAlchemy only where a database is wanted
+
+        return database_url(self.governance.database, base=self.repo)
 
     @property
     def objects(self) -> Path:
-        """Root of the object store."""
-        if "://" in self.governance.objects:
-            raise ConfigurationError(
-                f"`governance: objects:` is {self.governance.objects!r}. Expected a directory: object stores by URI are not there yet."
-            )
-        return self.repo / self.governance.objects
+        """Root of the object store. Raises ConfigurationError for a URI."""
+        return self._directory("objects", self.governance.objects)
 
     @property
     def keys(self) -> str:
@@ -94,12 +81,19 @@ class Settings:
     @property
     def checkpoints(self) -> Path:
         """Directory of the outside copy of the last checkpoint."""
-        return self.repo / self.governance.checkpoints
+        return self._directory("checkpoints", self.governance.checkpoints)
 
     @property
     def origin(self) -> str:
         """Origin line of the ledger's checkpoints."""
         return self.governance.origin or f"provender.example/{self.project}"
+
+    def _directory(self, name: str, value: str) -> Path:
+        if "://" in value:
+            raise ConfigurationError(
+                f"`governance: {name}:` is {value!r}. Expected a directory: object stores by URI are not there yet."
+            )
+        return self.repo / value
 
 
 def load_settings(repo: Path, *, file: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -152,7 +146,7 @@ def _governance(block: Any, name: str) -> Governance:
     example = "\n\n    governance:\n      policy: policy.yaml\n"
     if block is None:
         raise ConfigurationError(f"{name} has no `governance:` block, so nothing may be decided. Add one:{example}")
-    if not isinstance(block, dict) or not isinstance(block.get("policy"), str):
+    if not isinstance(block, dict) or not isinstance(block.get("policy"), str) or not block["policy"]:
         raise ConfigurationError(f"`governance:` in {name} names no policy. Expected at least:{example}")
     types = {field.name: type(field.default) if field.name != "policy" else str for field in fields(Governance)}
     for key, value in block.items():

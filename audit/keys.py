@@ -39,7 +39,7 @@ class Keys:
     model_path: Path
     """The PEM file of ``model``, for libraries that want a file."""
     master: bytes = field(repr=False)
-    """32 bytes: pseudonyms, and wrapping of other keys."""
+    """32 bytes; pseudonyms come from it."""
 
     @classmethod
     def open(cls, source: str | Path, *, environ: Mapping[str, str] | None = None) -> Keys:

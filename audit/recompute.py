@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from audit.verify.trust import VerifyUsage
 from lineage.errors import NotDigestible
 
 SIGNATURE = "model.sig"
+_NAME = re.compile(r"snapshots/(random-)?[0-9a-f]{64}/data\.parquet|artifacts/[0-9a-f]{64}")
 
 
 class DataDirectory:
@@ -38,7 +40,7 @@ class DataDirectory:
     def model_files(self, model: str) -> list[tuple[str, int, str]] | None:
         """Path, size and SHA-256 of each file but the signature. Raises Malformed where one cannot be read."""
         directory = self._find(f"artifacts/{model.removeprefix('oms1-sha256:')}")
-        if directory is None:
+        if directory is None or not directory.is_dir():
             return None
         try:
             paths = sorted(path for path in _walk(directory) if path != directory / SIGNATURE)
@@ -47,6 +49,8 @@ class DataDirectory:
             raise Malformed(f"a file of the model cannot be read: {error.strerror}") from error
 
     def _find(self, name: str) -> Path | None:
+        if not _NAME.fullmatch(name):  # digests come from statements, which need not be well-formed
+            return None
         return next((path for root in self._roots if (path := root / name).exists()), None)
 
 

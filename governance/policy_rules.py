@@ -42,7 +42,7 @@ def _rule(node: Node) -> CelRule:
     try:
         program, reads = cel_program(when, on=on)
     except CelError as error:
-        entry["when"].refuse(f"'when' of rule {rule_id} is no CEL condition on a {on}: {error}")
+        entry["when"].refuse(f"'when' of rule {rule_id} is no CEL condition on an object of kind {on}: {error}")
     return CelRule(
         id=rule_id,
         on=on,

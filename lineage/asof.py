@@ -56,16 +56,20 @@ def point_in_time_join(
 
 def _joined(table: FeatureTable, source: str, event_timestamp: str, *, filter_by_created: bool) -> str:
     """Row number and features of every row of the spine; features are null where nothing fits."""
-    fits = _within_ttl(table.ttl)
-    features = ", ".join(f"CASE WHEN {fits} THEN f.{_q(n)} END AS {_q(n)}" for n in table.features)
-    left = f"(SELECT *, epoch_us({_q(event_timestamp)}) AS __at FROM spine) s"
+    features = ", ".join(f"CASE WHEN {_within_ttl(table.ttl)} THEN f.{_q(n)} END AS {_q(n)}" for n in table.features)
     keys = "".join(f"s.{_q(ours)} = f.{_q('key ' + ours)} AND " for ours in table.keys)
-    if filter_by_created and table.created is not None:
-        latest = f"QUALIFY row_number() OVER (PARTITION BY s.{ROW} ORDER BY f.__at DESC NULLS LAST, f.__created DESC NULLS LAST) = 1"
-        condition = f"{keys}f.__at <= s.__at AND f.__created <= s.__at"
-        return f"SELECT s.{ROW}, {features} FROM {left} LEFT JOIN ({_source(table, source)}) f ON {condition} {latest}"
-    dedup = f"{_source(table, source)} {_latest_created(table)}"
-    return f"SELECT s.{ROW}, {features} FROM {left} ASOF LEFT JOIN ({dedup}) f ON {keys}s.__at >= f.__at"
+    late = filter_by_created and table.created is not None
+    # CTEs, not subqueries: a subquery in FROM may look sideways, and its names would find the spine's columns first
+    parts = (
+        f"s AS (SELECT *, epoch_us({_q(event_timestamp)}) AS __asked FROM spine)",
+        f"f AS ({_source(table, source)}{'' if late else ' ' + _latest_created(table)})",
+    )
+    if late:
+        join = f"LEFT JOIN f ON {keys}f.__at <= s.__asked AND f.__created <= s.__asked"
+        join += f" QUALIFY row_number() OVER (PARTITION BY s.{ROW} ORDER BY f.__at DESC NULLS LAST, f.__created DESC NULLS LAST) = 1"
+    else:
+        join = f"ASOF LEFT JOIN f ON {keys}s.__asked >= f.__at"
+    return f"WITH {', '.join(parts)} SELECT s.{ROW}, {features} FROM s {join}"
 
 
 def _source(table: FeatureTable, source: str) -> str:
@@ -87,7 +91,7 @@ def _latest_created(table: FeatureTable) -> str:
 def _within_ttl(ttl: timedelta | None) -> str:
     if not ttl:
         return "f.__at IS NOT NULL"
-    return f"s.__at - f.__at <= {ttl // timedelta(microseconds=1)}"
+    return f"s.__asked - f.__at <= {ttl // timedelta(microseconds=1)}"
 
 
 def _q(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,32 @@ def open_database(url: str) -> Engine:
             " a reachable SQLite or PostgreSQL database; check `governance: database:`."
         ) from error
     return engine
+
+
+def database_url(url: str, *, base: Path) -> str:
+    """``url`` with a relative SQLite file placed below ``base``. Raises DatabaseUnreachable where it is no URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnreachable(
+            f"`governance: database:` is {url!r}. Expected a SQLAlchemy URL such as sqlite:///data/provender.db or"
+            " postgresql+psycopg://host/database."
+        ) from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        parsed = parsed.set(database=str(base / str(parsed.database)))
+    return parsed.render_as_string(hide_password=False)
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Within, a failing database is told in one sentence. Raises DatabaseUnreachable."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise DatabaseUnreachable(
+            f"The database did not take part: {_first_line(error)}. What is not recorded does not happen, so nothing was"
+            " given out. Check that `governance: database:` can be reached and written, then run it again."
+        ) from error
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

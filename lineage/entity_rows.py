@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,27 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ORIGIN = "provender_origin"
-"""Key in ``DataFrame.attrs`` under which the origin travels with the frame."""
-
-
-@dataclass(frozen=True)
-class SpineOrigin:
-    """From which files, by which code, a spine was made."""
-
-    digest: str
-    """td1 of the rows as they were made; a frame edited afterwards loses its origin."""
-    made_from: tuple[tuple[str, str], ...]
-    """(path, SHA-256) of each file"""
-    code_name: str
-    code_sha256: str
-    """of the source text of the function"""
-
-    def as_json(self) -> dict[str, Any]:
-        """The ``origin`` entry of a retrieval record."""
-        return {
-            "made_from": [{"uri": uri, "sha256": digest} for uri, digest in self.made_from],
-            "code": {"name": self.code_name, "sha256": self.code_sha256},
-        }
+"""Key in ``DataFrame.attrs`` under which the origin travels with the frame, with the td1 of the rows it speaks of."""
 
 
 def spine(table: pa.Table, *, made_from: Iterable[str | Path], code: Callable[..., Any]) -> pd.DataFrame:
@@ -53,22 +32,24 @@ def spine(table: pa.Table, *, made_from: Iterable[str | Path], code: Callable[..
     """
     frame = table.to_pandas()
     files = observe_source("spine", "", (Path(path) for path in made_from), {}).files
-    origin = SpineOrigin(
-        digest=spine_digest(frame),
-        made_from=tuple((file.path, file.sha256) for file in files),
-        code_name=f"{code.__module__}.{code.__qualname__}",
-        code_sha256=sha256(inspect.getsource(code).encode()).hexdigest(),
-    )
-    frame.attrs[ORIGIN] = origin
+    source = sha256(inspect.getsource(code).encode()).hexdigest()
+    frame.attrs[ORIGIN] = {
+        "digest": spine_digest(frame),
+        "made_from": [{"uri": file.path, "sha256": file.sha256} for file in files],
+        "code": {"name": f"{code.__module__}.{code.__qualname__}", "sha256": source},
+    }
     return frame
 
 
-def origin_of(frame: pd.DataFrame) -> SpineOrigin | None:
-    """The origin of ``frame``, if it has one and its rows are still those that were made."""
+def origin_of(frame: pd.DataFrame, digest: str) -> dict[str, Any] | None:
+    """The origin of ``frame`` as records carry it; None without one, or where its rows are not those that were made.
+
+    :param digest: td1 of the rows as they are now
+    """
     origin = frame.attrs.get(ORIGIN)
-    if not isinstance(origin, SpineOrigin) or origin.digest != spine_digest(frame):
+    if not isinstance(origin, dict) or origin.get("digest") != digest:
         return None
-    return origin
+    return {"made_from": origin["made_from"], "code": origin["code"]}
 
 
 def spine_digest(frame: pd.DataFrame) -> str:

@@ -10,7 +10,8 @@
     ├── RetrievalBroken          an engine lost, doubled or invented rows
     ├── SnapshotCorrupt          stored bytes no longer give the digest
     ├── ArtifactCorrupt          weights, digest and signature do not agree
-    └── ValidationFailed         a critical expectation failed
+    ├── ValidationFailed         a critical expectation failed
+    └── TrainingFailed           a training run gave no model
 """
 
 from __future__ import annotations
@@ -65,3 +66,7 @@ class ArtifactCorrupt(AnswerIsNo):
 
 class ValidationFailed(AnswerIsNo):
     """A critical expectation failed, so the snapshot may not be used."""
+
+
+class TrainingFailed(AnswerIsNo):
+    """A training run ended without a model."""

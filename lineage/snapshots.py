@@ -98,7 +98,8 @@ class SnapshotStore:
 
         from lineage.td1 import Digester  # noqa: PLC0415
 
-        expected = self.manifest(name)["digest"]
+        # The name says what the rows must give: a manifest forged together with its rows does not help.
+        expected = name if name.startswith(TD1) else self.manifest(name)["digest"]
         try:
             file = self._parquet(name)
             digester = Digester(file.schema_arrow)

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = ROOT / "docs" / "README.md"
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "feature_repo").rglob("*.md"),
+    ]
+)
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
@@ -52,6 +59,7 @@ def prose(page: Path) -> str:
 def typed(page: Path, program: str) -> Iterator[list[str]]:
     """The words after ``program`` wherever the page shows it being typed."""
     shown = [line for block in blocks(page) if block.language in SHELL for line in block.text.splitlines()]
+    shown += [line for line in prose(page).splitlines() if line.startswith("    ")]
     for text in [*shown, *INLINE.findall(prose(page))]:
         for part in re.split(r" (?:&&|[|;>]) ", re.sub(r"[\[\]…]|\.\.\.", " ", text)):  # [optional] words count too
             line = part.strip().removeprefix("$ ").removeprefix(".venv/bin/")
@@ -176,4 +184,5 @@ def test_every_page_is_reached_from_the_index() -> None:
         if page not in reached and page.suffix == ".md":
             reached.add(page)
             waiting += [place for _, place, _ in links(page) if place.exists()]
-    assert not set((ROOT / "docs").rglob("*.md")) - reached
+    lost = {page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md") if page not in reached}
+    assert lost == set()

@@ -26,13 +26,8 @@ def locked() -> dict[NormalizedName, Version]:
 
 
 def test_no_other_distribution_owns_our_package_names() -> None:
-    owners = {
-        (distribution.name, file.parts[0].removesuffix(".py"))
-        for distribution in metadata.distributions()
-        for file in distribution.files or []
-        if distribution.name != "provender"
-    }
-    assert not {(name, top) for name, top in owners if top in PACKAGES}
+    owners = metadata.packages_distributions()
+    assert {name: owners[name] for name in PACKAGES if set(owners.get(name, [])) - {"provender"}} == {}
 
 
 def test_the_console_script_is_installed_and_loads() -> None:

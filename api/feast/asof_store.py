@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+from feast.data_source import DataSource
 from feast.feature_view import FeatureView
 from feast.infra.offline_stores import offline_utils
 from feast.infra.offline_stores.duckdb import DuckDBOfflineStore, DuckDBOfflineStoreConfig
@@ -26,6 +27,7 @@ from api.feast.denial import NotOffered
 from lineage.asof import FeatureTable, point_in_time_join
 from lineage.entity_rows import spine_table
 from lineage.errors import SourceUnreadable
+from lineage.time_range import rows_between
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):  # type: ignore[misc] # Feast's models are untyped for mypy
@@ -75,6 +77,46 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc] # Feast's clas
         views = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         return AsofRetrievalJob(join, views, full_names=full_feature_names, metadata=metadata)
 
+    @staticmethod
+    def pull_latest_from_table_or_query(
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None,
+        start_date: datetime,
+        end_date: datetime,
+    ) -> RetrievalJob:
+        """A job that gives the latest row of each entity in the range."""
+        times = [timestamp_field, *filter(None, [created_timestamp_column])]
+        return _range_job(
+            config,
+            data_source,
+            columns=[*join_key_columns, *feature_name_columns, *times],
+            timestamp=timestamp_field,
+            start=start_date,
+            end=end_date,
+            latest_of=join_key_columns,
+            created=created_timestamp_column,
+        )
+
+    @staticmethod
+    def pull_all_from_table_or_query(
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+    ) -> RetrievalJob:
+        """A job that gives every row in the range: what a materialization reads, and a saved dataset."""
+        times = [timestamp_field, *filter(None, [created_timestamp_column])]
+        columns = [*join_key_columns, *feature_name_columns, *times]
+        return _range_job(config, data_source, columns=columns, timestamp=timestamp_field, start=start_date, end=end_date)
+
 
 class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes are untyped for mypy
     """The rows of one point-in-time join, computed when asked for."""
@@ -85,7 +127,7 @@ class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes ar
         on_demand_feature_views: list[OnDemandFeatureView],
         *,
         full_names: bool,
-        metadata: RetrievalMetadata,
+        metadata: RetrievalMetadata | None,
     ) -> None:
         self._join, self._views, self._full_names, self._metadata = join, on_demand_feature_views, full_names, metadata
 
@@ -106,7 +148,7 @@ class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes ar
         return self._views
 
     @property
-    def metadata(self) -> RetrievalMetadata:
+    def metadata(self) -> RetrievalMetadata | None:
         """What was asked."""
         return self._metadata
 
@@ -138,12 +180,7 @@ def source_files(source: FileSource, repo: Path) -> list[Path]:
 
 
 def _feature_table(view: FeatureView, refs: list[str], *, config: RepoConfig, full_names: bool) -> FeatureTable:
-    source, projection = view.batch_source, view.projection
-    if not isinstance(source, FileSource) or source.path.startswith("s3://"):
-        raise NotOffered(
-            f"Feature view {view.name} reads a {type(source).__name__} at {getattr(source, 'path', source.name)}. AsofOfflineStore"
-            " reads local Parquet files; configure one of Feast's offline stores for other sources."
-        )
+    source, projection = _local(view.batch_source), view.projection
     theirs = {new: old for old, new in source.field_mapping.items()}
     prefix, base = projection.name_to_use(), projection.name_alias or view.name
     asked = [ref.split(":", 1)[1] for ref in refs if ref.split(":", 1)[0] == prefix]
@@ -156,6 +193,20 @@ def _feature_table(view: FeatureView, refs: list[str], *, config: RepoConfig, fu
         created=theirs.get(source.created_timestamp_column, source.created_timestamp_column) or None,
         ttl=view.ttl,
     )
+
+
+def _range_job(config: RepoConfig, source: DataSource, **asked: Any) -> AsofRetrievalJob:
+    rows = _dataset(_local(source), Path(config.repo_path))
+    return AsofRetrievalJob(lambda: rows_between(rows, **asked), [], full_names=False, metadata=None)
+
+
+def _local(source: DataSource) -> FileSource:
+    if not isinstance(source, FileSource) or "://" in source.path.removeprefix("file://"):
+        raise NotOffered(
+            f"The source {source.name} is a {type(source).__name__} at {getattr(source, 'path', 'no path')}. AsofOfflineStore"
+            " reads local Parquet files; configure one of Feast's offline stores for other sources."
+        )
+    return source
 
 
 def _dataset(source: FileSource, repo: Path) -> Any:

@@ -17,7 +17,7 @@ from api.feast.online_writes import arrow_type
 from governance.assets import Definitions
 from governance.canonical import json_sha256
 from lineage.canonical_table import TIMESTAMP
-from lineage.entity_rows import origin_of, spine_table
+from lineage.entity_rows import origin_of, spine_digest, spine_table
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,9 @@ class RetrievalRequest:
         """The ``spine`` of a record: rows, origin, and the digest unless so few rows could be guessed."""
         if not isinstance(self.spine, pd.DataFrame):
             return None
-        from lineage.entity_rows import spine_digest  # noqa: PLC0415
-
-        origin = origin_of(self.spine)
-        digest = spine_digest(self.spine) if len(self.spine) >= min_rows else None
-        return {"digest": digest, "rows": len(self.spine), "origin": None if origin is None else origin.as_json()}
+        digest = spine_digest(self.spine)
+        rows = len(self.spine)
+        return {"digest": digest if rows >= min_rows else None, "rows": rows, "origin": origin_of(self.spine, digest)}
 
 
 def _keys(view: FeatureView) -> dict[str, pa.DataType]:

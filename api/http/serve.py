@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ def serve(
     """
     application = create_application(services, hosts=allowed_hosts(host, names))
     config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False, lifespan="on")
-    with _bound(host, port) as bound:
+    with _bound(host, port) as bound, contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it after closing up
         _Server(config, f"http://{_in_url(host)}:{bound.getsockname()[1]}", ready).run(sockets=[bound])
 
 

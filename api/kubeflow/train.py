@@ -27,8 +27,8 @@ from lineage.artifact import ArtifactStore, artifact_digest
 from lineage.errors import ArtifactCorrupt, UnknownArtifact
 from lineage.training import FailedTraining, TrainingOutcome, TrainingRequest, WorkerReport
 
-LOG_TAIL = 40
-"""How many lines of its log a failed training brings along."""
+LOG_TAIL = 80
+"""How many lines of its log a failed training brings along; torchrun's own account of a failure takes some 30."""
 
 
 class Progress(Protocol):

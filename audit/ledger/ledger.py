@@ -50,7 +50,10 @@ class Ledger:
             return latest(connection)
 
     def prove(self, outbox_id: str, *, size: int | None = None) -> InclusionProof:
-        """That this record has a leaf, under the last checkpoint, or the tree of ``size``. Raises UnknownRecord."""
+        """That this record has a leaf, under the last checkpoint, or the tree of ``size``.
+
+        Raises UnknownRecord, UnknownTreeSize.
+        """
         with self._reading() as connection:
             if size is None:
                 last = latest(connection)

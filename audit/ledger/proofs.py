@@ -54,7 +54,11 @@ def frontier_at(connection: Connection, size: int) -> Frontier:
 
 
 def prove_inclusion(connection: Connection, outbox_id: str, *, size: int) -> InclusionProof:
-    """The proof for the leaf of that record. Raises UnknownRecord where it is not among the first ``size``."""
+    """The proof for the leaf of that record. Raises UnknownRecord where it is not among the first ``size``.
+
+    Raises UnknownTreeSize where there are fewer leaves than that.
+    """
+    _check_size(connection, size)
     row = connection.execute(select(leaf.c.idx, leaf.c.bytes).where(leaf.c.outbox_id == outbox_id)).one_or_none()
     if row is None or row.idx >= size:
         raise UnknownRecord(
@@ -67,9 +71,15 @@ def prove_inclusion(connection: Connection, outbox_id: str, *, size: int) -> Inc
 
 def prove_consistency(connection: Connection, old: int, new: int) -> ConsistencyProof:
     """The proof from ``old`` to ``new`` leaves. Raises UnknownTreeSize."""
-    if not 0 <= old <= new <= (size := tree_size(connection)):
-        raise UnknownTreeSize(f"No proof leads from {old} to {new} leaves; the ledger has {size}. Expected old <= new.")
+    if not 0 <= old <= new:
+        raise UnknownTreeSize(f"No proof leads from {old} to {new} leaves. Expected 0 <= old <= new.")
+    _check_size(connection, new)
     return ConsistencyProof(old, new, tuple(_roots(connection, consistency_path(old, new))) if old else ())
+
+
+def _check_size(connection: Connection, size: int) -> None:
+    if size > (found := tree_size(connection)):
+        raise UnknownTreeSize(f"The ledger has {found} leaves; a tree of {size} never was.")
 
 
 def _roots(connection: Connection, ranges: Sequence[Range]) -> list[bytes]:

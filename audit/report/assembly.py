@@ -156,9 +156,9 @@ def _sources(act: Statement) -> list[Mapping[str, Any]]:
 
 
 def _gap_node(kind: str, link: followed.Link) -> Node:
-    named = link.target.name
+    named = link.target.name.partition(" ")[0] if kind == "online" else link.target.name
     return Node(
-        id=f"{kind}:{named or 'unknown'}@{link.source.kind}:{link.source.name}",
+        id=f"{kind}:{link.target.name or 'unknown'}@{link.source.kind}:{link.source.name}",
         kind=kind if kind in _TITLES else "source",
         title=_TITLES.get(kind, kind),
         name="not recorded" if not named or "sha256:" in named else named,

@@ -69,9 +69,10 @@ def endpoint_summaries(statements: Iterable[Statement]) -> tuple[EndpointSummary
     for act in sorted(statements, key=lambda act: (act.time, act.id)):
         if act.kind == "deployment":
             name = str(act.predicate.get("endpoint", ""))
-            loaded = act.predicate.get("loaded")
-            weights = loaded.get("digest") if isinstance(loaded, Mapping) else None
-            latest[name] = EndpointSummary(name, str(act.predicate.get("state", "")), weights, act.time)
+            weights, state = mapping(act.predicate.get("loaded")).get("digest"), str(act.predicate.get("state", ""))
+            if state == "ended" and name in latest:
+                weights = weights or latest[name].weights
+            latest[name] = EndpointSummary(name, state, weights, act.time)
     return tuple(latest[name] for name in sorted(latest))
 
 

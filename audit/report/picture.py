@@ -14,7 +14,7 @@ from audit.report.layout import CARD_HEIGHT, CARD_WIDTH, WIDTH, Edge, Placed, la
 from audit.report.markup import Element, element
 from audit.report.report import Link, Node, Report, State
 
-_NAME_LETTERS = 40
+_NAME_LETTERS = 36
 _SMALL_LETTERS = 46
 _PILL_WIDTH = {"claimed": 62, "observed": 68, "verified": 62, "gap": 40, "erased": 56}
 

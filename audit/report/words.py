@@ -16,8 +16,9 @@ LEVELS = {
 
 DOES_NOT_PROVE = (
     (
-        "Completeness. The ledger proves that nothing in it was changed or removed; it cannot prove that everything that"
-        " happened was recorded. Whoever has a store's own password can read or write it without passing this system."
+        "Completeness. The ledger proves that nothing in it was changed or removed; it cannot prove that"
+        " everything that happened was recorded. Whoever has a store's own password can read or write it without"
+        " passing this system."
     ),
     (
         "Truth of the sources. A digest proves which bytes were read, not that the measurements in them are right,"

@@ -32,20 +32,16 @@ def check_members(members: Mapping[str, bytes]) -> tuple[str, str]:
     if strange := [name for name in members if name not in _FIXED and not _NAMES.fullmatch(name)]:
         raise Malformed(f"member {strange[0]!r} has no place in a bundle")
     manifest = parse_json(members[MANIFEST], MANIFEST)
-    if (
-        set(manifest) != {"v", "endpoint", "created", "members"}
-        or manifest["v"] != 1
-        or canonical(manifest) != members[MANIFEST]
-    ):
-        raise Malformed(f"{MANIFEST} is not the canonical JSON of v (1), endpoint, created and members")
     listed = {text(item, "path"): item for item in objects(manifest, "members")}
     found = {str(item["path"]): item for item in manifest_members(members)}
     for path in sorted(listed.keys() | found.keys()):
         if listed.get(path) != found.get(path):
             raise Malformed(_difference(path, listed.get(path), found.get(path)))
-    if manifest["members"] != list(found.values()):
-        raise Malformed(f"the list in {MANIFEST} is not sorted, or lists a member twice")
-    return text(manifest, "endpoint"), text(manifest, "created")
+    endpoint, created = text(manifest, "endpoint"), text(manifest, "created")
+    expected = {"v": 1, "endpoint": endpoint, "created": created, "members": list(found.values())}
+    if not endpoint or not created or members[MANIFEST] != canonical(expected):
+        raise Malformed(f"{MANIFEST} is not the canonical JSON of v (1), endpoint, created and members, sorted by path")
+    return endpoint, created
 
 
 def manifest_path(snapshot: str, run: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
@@ -23,7 +23,7 @@ from audit.verify.errors import BadSignature, Malformed
 class PublicKey:
     """A key that can check signatures."""
 
-    key: Ed25519PublicKey | EllipticCurvePublicKey
+    key: Ed25519PublicKey | EllipticCurvePublicKey = field(compare=False)  # the SPKI says it all, and can be hashed
     spki: bytes
     """DER SubjectPublicKeyInfo"""
 

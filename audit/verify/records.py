@@ -19,7 +19,7 @@ from audit.verify.merkle import leaf_hash, verify_inclusion
 from audit.verify.note import Checkpoint
 from audit.verify.publickey import PublicKey
 from audit.verify.statement import PAYLOAD_TYPE, Statement, read_statement
-from audit.verify.values import canonical, parse_json
+from audit.verify.values import canonical, parse_json, text
 
 SALT = 32
 """bytes"""
@@ -72,7 +72,7 @@ def check_leaf(record: Record, statement: Statement) -> None:
     """That the leaf is canonical and says what the signed statement says. Raises Malformed."""
     leaf = parse_json(record.leaf, "the leaf")
     recorded = {"v": 1, "id": statement.id, "kind": statement.kind, "time": statement.time, "actor": statement.actor}
-    if leaf != {**recorded, "c": leaf.get("c")} or canonical(leaf) != record.leaf:
+    if record.leaf != canonical({**recorded, "c": text(leaf, "c")}):
         raise Malformed(
             "the leaf is not the canonical JSON of v, kind, id, time, actor and c as the statement has them"
         )
@@ -86,6 +86,6 @@ def check_inclusion(record: Record, checkpoint: Checkpoint) -> int:
         raise Malformed("the proof is not the canonical JSON of hashes, index and tree_size")
     if size != checkpoint.size or not isinstance(hashes, list):
         raise Malformed(f"the proof is for a tree of size {size!r}, the checkpoint has {checkpoint.size}")
-    path = [decode_base64(text, "a hash of the proof") if isinstance(text, str) else b"" for text in hashes]
+    path = [decode_base64(item, "a hash of the proof") if isinstance(item, str) else b"" for item in hashes]
     verify_inclusion(index=index, size=checkpoint.size, leaf=leaf_hash(record.leaf), proof=path, root=checkpoint.root)
     return index

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from audit.verify.archive import MAX_ARCHIVE, read_archive
-from audit.verify.chain import Chain, Link, follow
+from audit.verify.chain import VERIFIED, Chain, Link, follow
 from audit.verify.dsse import parse_envelope, verify_envelope
 from audit.verify.errors import Malformed
 from audit.verify.members import (
@@ -135,13 +135,11 @@ class _Case:
 
     def witnesses(self) -> str:
         note, policy = self._need(self.note, "checkpoint"), self.trust.policy
-        names = {witness: name for name, witness in policy.witnesses.items()}
         lines = {(line.name, line.key_id) for line in note.signatures}
-        signed = [witness for witness in names if (witness.name, witness.key_id) in lines]
-        self.cosigned = sorted(names[found.verifier] for found in verify_note(note, signed)) if signed else []
-        said = (
-            f"{len(self.cosigned)} of {len(names)} witnesses cosigned{': ' if signed else ''}{', '.join(self.cosigned)}"
-        )
+        signed = [each for each in policy.witnesses.values() if (each.name, each.key_id) in lines]
+        verified = [found.verifier for found in verify_note(note, signed)] if signed else []
+        self.cosigned = sorted(name for name, each in policy.witnesses.items() if each in verified)
+        said = ", ".join((f"{len(self.cosigned)} of {len(policy.witnesses)} witnesses cosigned", *self.cosigned))
         if not policy.is_met(self.cosigned):
             raise Malformed(f"{said}; the trust file demands the quorum {policy.quorum!r}")
         if not self.cosigned:
@@ -268,7 +266,7 @@ class _Case:
     def evidence(self, link: Link) -> CheckedLink:
         if link.gap:
             return CheckedLink(link, "GAP")
-        if link.digest in self.recomputed:
+        if link.digest in self.recomputed and link.level == VERIFIED:  # that a run wrote it stays the run's claim
             return CheckedLink(link, "recomputed here")
         return CheckedLink(link, f"operator's claim of {link.time}, signed")
 

@@ -74,7 +74,7 @@ def cel_program(expression: str, *, on: str) -> tuple[Any, tuple[str, ...]]:
     except RuntimeError as error:  # the C++ runtime's only error
         raise CelError(_first_line(str(error))) from error
     if program.return_type() != boolean:
-        raise CelError(f"its value is a {program.return_type().name()}, not true or false")
+        raise CelError(f"its value is {program.return_type().name()}, not true or false")
     names = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", expression))
     return program, tuple(name for name in facts_for(on) if name in names)
 

@@ -89,15 +89,18 @@ def _gathered(array: Array, offsets: Values, index: Index, valid: Mask | None) -
     there = np.ones(len(index), np.bool_) if valid is None else valid
     outside = (ends < starts) | (starts < 0) | (ends > len(_data(array)))
     require_valid_arrow(outside & there, "an offset of a string that runs backwards or leaves its buffer")
-    wanted = there & (ends > starts)
-    result = _offsets((ends - starts) * wanted)
+    lengths = np.subtract(ends, starts, out=ends)
+    if valid is not None:
+        np.multiply(lengths, valid, out=lengths)
+    wanted = lengths > 0
+    result = _offsets(lengths)
     if result[-1] >= 1 << 31 and offsets.dtype.itemsize == 4:
         offsets = widened(offsets)
     buffers = [None, pa.py_buffer(np.ascontiguousarray(offsets)), array.buffers()[2]]
     stored = pa.large_binary() if offsets.dtype.itemsize == 8 else pa.binary()
-    return result, _data(pa.Array.from_buffers(stored, len(offsets) - 1, buffers).take(pa.array(index[wanted])))[
-        : result[-1]
-    ]
+    source = pa.Array.from_buffers(stored, len(offsets) - 1, buffers)
+    found = source.take(pa.array(index if wanted.all() else index[wanted]))
+    return result, _data(found)[: result[-1]]
 
 
 def _data(array: Array) -> Values:

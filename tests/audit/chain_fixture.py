@@ -1,18 +1,17 @@
 """A whole synthetic chain from real parts: keys, signed statements, SQLite ledger, Parquet snapshot, signed model.
 
-    chain = build_chain(tmp_path)
-    bundle = chain.write_bundle(tmp_path / "liver-risk.bundle")
-    verify_bundle(bundle, trust=chain.trust, recompute=DataDirectory(chain.directory))
+chain = build_chain(tmp_path)
+bundle = chain.write_bundle(tmp_path / "liver-risk.bundle")
+verify_bundle(bundle, trust=chain.trust, recompute=DataDirectory(chain.directory))
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Engine
@@ -22,10 +21,10 @@ from audit.bundle import bundle_members, write_bundle
 from audit.evidence import Evidence, gather
 from audit.keys import Keys
 from audit.ledger import Ledger, create_tables
-from audit.statement import StatementSeal
+from audit.statement import StatementSeal, sign_envelope
 from audit.trust import trust_file
-from audit.verify.members import manifest_path
-from governance.canonical import rfc3339
+from audit.verify.members import ENVELOPE, MANIFEST, MANIFEST_TYPE, manifest_members, manifest_path
+from governance.canonical import canonical_json, rfc3339
 from lineage.artifact import Artifact, ArtifactSignature, ArtifactStore
 from lineage.database import metadata, open_database
 from lineage.objects import ObjectStore
@@ -39,6 +38,7 @@ ORIGIN = "provender.example/test"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DEFINITIONS = hashlib.sha256(b"definitions").hexdigest()
 TABLE = pa.table({"patient": pa.array(range(60), pa.int64()), "bilirubin": pa.array([0.5 + i / 8 for i in range(60)])})
+ONLINE_TABLE = TABLE.slice(0, 9)
 RETRIEVE, TRAIN, ONLINE = (f"{number:08x}-0000-4000-8000-000000000000" for number in (1, 2, 3))
 DEPLOYMENT = "00000004-0000-4000-8000-000000000000"
 SOURCE = {
@@ -79,12 +79,22 @@ class SyntheticChain:
         )
 
     def write_bundle(self, path: Path) -> Path:
+        """A bundle as the product writes it."""
         write_bundle(path, self.members())
+        return path
+
+    def reseal(self, path: Path, members: Mapping[str, bytes]) -> Path:
+        """A bundle of changed members under a fresh, rightly signed list: what only the operator could make."""
+        rest = {name: content for name, content in members.items() if name not in {MANIFEST, ENVELOPE}}
+        document = {"v": 1, "endpoint": ENDPOINT, "created": rfc3339(NOW), "members": manifest_members(rest)}
+        manifest = canonical_json(document)
+        sealed = {MANIFEST: manifest, ENVELOPE: sign_envelope(self.keys, manifest, payload_type=MANIFEST_TYPE)}
+        write_bundle(path, {**rest, **sealed})
         return path
 
 
 def build_chain(directory: Path, *, change: Change = lambda act: act, min_rows: int = 50) -> SyntheticChain:
-    """Record a chain from apply to a ready endpoint. ``change`` may alter or drop acts; ``min_rows`` as in the store."""
+    """Record a chain from apply to a ready endpoint; ``change`` may alter or drop acts, ``min_rows`` is the store's."""
     engine, keys = open_database(f"sqlite:///{directory}/provender.db"), Keys.open(directory / "keys")
     metadata.create_all(engine)
     create_tables(engine)
@@ -92,7 +102,9 @@ def build_chain(directory: Path, *, change: Change = lambda act: act, min_rows: 
     objects = ObjectStore(directory / "objects")
     digest = digest_table(TABLE)
     manifest = {"definitions": DEFINITIONS, "created": rfc3339(NOW)}
-    snapshot, manifest_bytes = SnapshotStore(objects, min_rows=min_rows).put(TABLE, digest, run=RETRIEVE, manifest=manifest)
+    snapshot, manifest_bytes = SnapshotStore(objects, min_rows=min_rows).put(
+        TABLE, digest, run=RETRIEVE, manifest=manifest
+    )
     artifact, signature = _signed_model(directory, keys)
     recorder = Recorder(engine, StatementSeal(keys), after=ledger.sequence, clock=_clock().__next__)
     acts = (
@@ -132,7 +144,7 @@ def retrieval_act(snapshot: Snapshot, manifest: str) -> Act:
 
 
 def materialization_act() -> Act:
-    digest = digest_table(TABLE)
+    digest = digest_table(ONLINE_TABLE)
     view = {"name": "labs", "digest": digest.digest, "rows": digest.rows, "sources": [SOURCE]}
     predicate = {"run": ONLINE, "state": "COMPLETE", "project": "test", "definitions": DEFINITIONS, "views": [view]}
     return Act("materialization", "alice", (Subject("feature_view:labs", "td1-sha256", digest.hex),), predicate)
@@ -156,7 +168,9 @@ def training_act(artifact: Artifact, snapshot: Snapshot) -> Act:
 
 def artifact_act(artifact: Artifact, signature: ArtifactSignature) -> Act:
     files = [file.as_json() for file in artifact.files]
-    return Act("artifact", "alice", (_model(artifact),), {"run": TRAIN, "files": files, "signature": signature.as_json()})
+    return Act(
+        "artifact", "alice", (_model(artifact),), {"run": TRAIN, "files": files, "signature": signature.as_json()}
+    )
 
 
 def deployment_act(artifact: Artifact, keys: Keys) -> Act:
@@ -167,7 +181,7 @@ def deployment_act(artifact: Artifact, keys: Keys) -> Act:
         "loaded": {"digest": artifact.digest, "at": "2026-03-01T12:00:09.000000Z", "by": "kserve"},
         "signature_key": keys.model_public.keyid,
         "definitions": DEFINITIONS,
-        "online": [{"view": "labs", "materialization": ONLINE, "digest": digest_table(TABLE).digest}],
+        "online": [{"view": "labs", "materialization": ONLINE, "digest": digest_table(ONLINE_TABLE).digest}],
     }
     subject = Subject(f"endpoint:{ENDPOINT}", "oms1-sha256", artifact.digest.removeprefix("oms1-sha256:"))
     return Act("deployment", "server", (subject,), predicate)
@@ -197,9 +211,3 @@ def _clock() -> Iterator[datetime]:
     while True:
         yield moment
         moment += timedelta(seconds=1)
-
-
-def as_dict(value: Any) -> dict[str, Any]:
-    """A value that is a JSON object."""
-    assert isinstance(value, dict)
-    return value

@@ -111,7 +111,8 @@ def test_a_missing_or_broken_signature_is_named(model: Path, key: Path, content:
 
 
 def test_only_p256_keys_are_taken(model: Path, tmp_path: Path) -> None:
-    for number, wrong in enumerate((ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP384R1()))):
+    keys: list[PrivateKeyTypes] = [ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP384R1())]
+    for number, wrong in enumerate(keys):
         with pytest.raises(ConfigurationError, match="P-256"):
             sign(model, private_key=key_file(tmp_path / f"{number}.pem", wrong))
     with pytest.raises(ConfigurationError, match="cannot be read"):

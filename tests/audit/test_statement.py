@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from pathlib import Path
 
 import pytest
 

@@ -7,8 +7,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 
 def test_feast_imports_the_definitions_and_none_of_the_other_code(parsed: Any) -> None:
     assert parsed["files"] == [

@@ -30,7 +30,9 @@ def asset(key: str, *inputs: str | Input, **more: Any) -> Asset:
     """An owned asset by its key, made from others."""
     kind, _, name = key.partition(":")
     read = tuple(Input(one) if isinstance(one, str) else one for one in inputs)
-    return Asset(**{"kind": kind, "name": name, "project": "clinic", "owner": "lab@clinic.example", "inputs": read} | more)
+    return Asset(
+        **{"kind": kind, "name": name, "project": "clinic", "owner": "lab@clinic.example", "inputs": read} | more
+    )
 
 
 def clinic(**source: Any) -> Definitions:
@@ -50,7 +52,8 @@ def clinic(**source: Any) -> Definitions:
 
 def judge(definitions: Definitions, by: Policy, *, gate: Gate = "apply", **more: Any) -> Verdict:
     """The verdict of today, with no places unless they are given."""
-    return decide(definitions, by, gate=gate, **({"places": {}, "today": TODAY} | more))
+    options: dict[str, Any] = {"places": {}, "today": TODAY} | more
+    return decide(definitions, by, gate=gate, **options)
 
 
 def broken(verdict: Verdict) -> set[tuple[str, str]]:

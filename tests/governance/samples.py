@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# A sample and what is said about it read best in one line each.
 """Policies that the parser accepts and refuses, shared by the tests of the parser and of the JSON Schema."""
 
 from __future__ import annotations
@@ -109,10 +111,10 @@ REFUSED_BY_PARSER = {
     ),
     f"version: 1\n{_RULE}{{id: ownership.owner, on: entity, when: 'true', message: m}}\n": "two rules with the id ownership.owner",
     f"version: 1\n{_RULE}{{id: a, on: entity, when: 'ttl_seconds == 0', message: m}}\n": (
-        "policy.yaml:3: 'when' of rule a is no CEL condition on a entity: undeclared reference to 'ttl_seconds'"
+        "policy.yaml:3: 'when' of rule a is no CEL condition on an object of kind entity: undeclared reference to 'ttl_seconds'"
     ),
     f"version: 1\n{_RULE}{{id: a, on: feature_view, when: 'ttl_seconds == true', message: m}}\n": "found no matching overload",
-    f"version: 1\n{_RULE}{{id: a, on: feature_view, when: 'ttl_seconds', message: m}}\n": "its value is a INT, not true or false",
+    f"version: 1\n{_RULE}{{id: a, on: feature_view, when: 'ttl_seconds', message: m}}\n": "its value is INT, not true or false",
     f"version: 1\n{_RULE}{{id: a, on: feature_view, when: 'ttl_seconds ==', message: m}}\n": "Syntax error",
     f"version: 1\n{_EXEMPT}{{rule: nope, object: 'feature_view:a', {_ANSWER}}}\n": "policy.yaml:4: found unknown rule 'nope'",
     f"version: 1\n{_EXEMPT}{{rule: residency.place, object: 'feature_view:a', owner: Ana, reason: r, approver: 'ana ', expires: 2027-01-31}}\n": (

@@ -55,11 +55,18 @@ def test_a_circle_of_definitions_is_an_error_that_prints_it() -> None:
 
 def test_inputs_come_before_what_is_made_from_them() -> None:
     order = clinic().graph.order
-    assert order.index("data_source:visits") < order.index("feature_view:labs") < order.index("on_demand_feature_view:albi")
+    assert (
+        order.index("data_source:visits")
+        < order.index("feature_view:labs")
+        < order.index("on_demand_feature_view:albi")
+    )
 
 
 def test_a_chain_of_ten_thousand_views_has_an_order() -> None:
-    views = [asset("feature_view:0"), *(asset(f"feature_view:{one}", f"feature_view:{one - 1}") for one in range(1, 10_000))]
+    views = [
+        asset("feature_view:0"),
+        *(asset(f"feature_view:{one}", f"feature_view:{one - 1}") for one in range(1, 10_000)),
+    ]
     assert Definitions("clinic", views).graph.order[-1] == "feature_view:9999"
 
 

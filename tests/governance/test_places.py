@@ -26,7 +26,9 @@ def test_a_file_is_named_by_its_real_path(tmp_path: Path) -> None:
     assert file_place("link/../link/labs.parquet", base=tmp_path) == (real.resolve() / "labs.parquet").as_uri()
 
 
-@pytest.mark.parametrize("url", ["sqlite:///data/p.db", "duckdb:///data/p.db", "sqlite:///file:data/p.db?mode=ro&uri=true"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:///data/p.db", "duckdb:///data/p.db", "sqlite:///file:data/p.db?mode=ro&uri=true"]
+)
 def test_an_embedded_database_is_a_file_below_the_repository(url: str, tmp_path: Path) -> None:
     assert sql_place(url, base=tmp_path) == (tmp_path.resolve() / "data/p.db").as_uri()
 
@@ -43,7 +45,10 @@ def test_a_database_in_memory_is_a_place_of_its_own(url: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("postgresql+psycopg://me:secret@DB.Example/clinic?sslmode=require", "postgresql://db.example:5432/clinic/public"),
+        (
+            "postgresql+psycopg://me:secret@DB.Example/clinic?sslmode=require",
+            "postgresql://db.example:5432/clinic/public",
+        ),
         ("postgres://me@db.example:6000/clinic", "postgresql://db.example:6000/clinic/public"),
         ("mysql+pymysql://me:s%40crt@db/clinic", "mysql://db:3306/clinic"),
         ("postgresql://[::1]/clinic", "postgresql://[::1]:5432/clinic/public"),
@@ -108,7 +113,7 @@ def test_any_uri_or_path_has_a_canonical_place(uri: str, place: str) -> None:
 
 @pytest.mark.parametrize("uri", ["spark:", "k8s://prod/../other/gpu", "postgresql:///clinic", "redis://cache:many/0"])
 def test_a_uri_that_names_no_place_is_an_error(uri: str) -> None:
-    with pytest.raises(ConfigurationError, match="found .*; expected"):
+    with pytest.raises(ConfigurationError, match=r"found .*; expected"):
         place_of(uri, base=Path("/repo"))
 
 

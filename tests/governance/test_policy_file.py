@@ -52,7 +52,9 @@ def test_a_policy_is_named_by_the_hash_of_its_exact_bytes(tmp_path: Path) -> Non
 
 
 def test_a_policy_that_is_gone_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=r"found no policy that can be read at .*\(No such file.*correct governance\.policy"):
+    with pytest.raises(
+        PolicyError, match=r"found no policy that can be read at .*\(No such file.*correct governance\.policy"
+    ):
         load_policy(tmp_path / "policy.yaml")
 
 

@@ -1,4 +1,6 @@
-"""Hardware is what the machine says; NVML is spoken to through its own names, here by a stand-in that only tests have."""
+"""Hardware is what the machine says; for NVML, a stand-in speaks that only tests have."""
+
+# ruff: noqa: N802 - NVML's own names
 
 from __future__ import annotations
 
@@ -132,3 +134,11 @@ def test_the_processor_is_named_with_its_sorted_flags(tmp_path: Path) -> None:
     cpu = observe_hardware(nvml=NoDriver(), cpuinfo=cpuinfo).cpu
 
     assert (cpu.model, cpu.flags) == ("Test CPU: fast", ("avx2", "sse2"))
+
+
+def test_the_driver_library_knows_every_name_that_is_asked() -> None:
+    import pynvml
+
+    asked = {name for name in vars(ScriptedNvml) if name.startswith("nvml")} | {"NVMLError"}
+
+    assert {name for name in asked if not hasattr(pynvml, name)} == set()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
+from typing import NoReturn
 
 import pytest
 from fastapi.testclient import TestClient
@@ -159,7 +160,7 @@ def test_static_files_are_there_and_only_they(client: TestClient) -> None:
     ],
 )
 def test_each_of_our_errors_has_its_code(services: Services, error: Exception, status: int) -> None:
-    def fail(_name: str) -> None:
+    def fail(_name: str) -> NoReturn:
         raise error
 
     failing = replace(services, report=fail)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-import queue
+import os
+import signal
 import socket
-import threading
+import subprocess
+import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -11,32 +14,33 @@ from api.http import serve as served
 from api.http.services import Services
 from governance.errors import ConfigurationError
 
+ROOT = Path(__file__).parents[3]
+PROGRAM = """
+from pathlib import Path
+from api.http.serve import serve
+from api.http.services import Services
+services = Services(lambda: (), lambda name: None, lambda: None, lambda event: True, Path("."))
+serve(services, port=0, ready=lambda address: print(address, flush=True))
+print("closed", flush=True)
+"""
 
-def test_it_binds_loopback_unless_told_otherwise_and_says_when_it_is_ready(services: Services) -> None:
-    addresses: queue.Queue[str] = queue.Queue()
-    stop = threading.Event()
-    started: list[served._Server] = []
 
-    class Watched(served._Server):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
-            started.append(self)
-
-    original, served._Server = served._Server, Watched  # type: ignore[misc]  # a door to stop it: a thread gets no signal
-    try:
-        thread = threading.Thread(target=lambda: (served.serve(services, port=0, ready=addresses.put), stop.set()))
-        thread.start()
-        address = addresses.get(timeout=30)
-        assert address.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
-            assert answer.status == 200
-            assert "server" not in {name.lower() for name in answer.headers}
-    finally:
-        served._Server = original  # type: ignore[misc]
-        for server in started:
-            server.should_exit = True
-    thread.join(timeout=30)
-    assert stop.is_set()
+def test_it_serves_on_loopback_says_when_it_is_ready_and_an_interrupt_ends_it_quietly() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        try:
+            assert address.startswith("http://127.0.0.1:")
+            with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
+                assert answer.status == 200
+                assert "server" not in {name.lower() for name in answer.headers}
+        finally:
+            process.send_signal(signal.SIGINT)
+            out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out, errors) == (0, "closed\n", "")
 
 
 def test_a_taken_port_is_a_sentence(services: Services) -> None:

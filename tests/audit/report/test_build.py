@@ -134,6 +134,7 @@ def test_the_end_of_a_deployment_is_said(sample: ModuleType) -> None:
     ended = sample.deployment(state="ended", loaded={})
     later = type(ended)(**{**vars(ended), "id": "end", "time": "2026-03-01T11:00:00.000000Z"})
     report = sample.report([*sample.statements(), later])
+    assert audit.report.endpoint_summaries([sample.deployment(), later])[0].weights == f"oms1-sha256:{sample.WEIGHTS}"
     assert any("ended on 2026-03-01 11:00:00 UTC" in paragraph for paragraph in report.summary)
 
 

@@ -19,7 +19,16 @@ LOG = key("example.com/log", SignatureType.ED25519)
 WITNESSES = {name: key(f"{name}.example", SignatureType.COSIGNATURE) for name in ("X1", "X2", "X3", "Y1")}
 LINES = [f"witness {name} {vkey}" for name, vkey in WITNESSES.items()]
 TWO_GROUPS = "\n".join(
-    ["# who we trust", f"log {LOG} https://log.example/", *LINES, "", "group X 2 X1 X2 X3", "group all-of all X Y1", "quorum all-of", ""]
+    [
+        "# who we trust",
+        f"log {LOG} https://log.example/",
+        *LINES,
+        "",
+        "group X 2 X1 X2 X3",
+        "group all-of all X Y1",
+        "quorum all-of",
+        "",
+    ]
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import hashlib
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lineage.td1
 from lineage.errors import SnapshotCorrupt
 from lineage.td1 import digest_table, root_from_columns
 from lineage.td1.tree import tree_hash
@@ -57,3 +59,8 @@ def test_the_pages_worked_example_is_right() -> None:
     ]
     for expected in [*encodings, *(column.root for column in found.columns), found.descriptor, found.digest]:
         assert expected in re.sub(r"(?<=[0-9a-f]) (?=[0-9a-f])", "", page), expected
+
+
+def test_the_packages_own_example_is_right() -> None:
+    assert doctest.testmod(lineage.td1).attempted >= 3
+    assert doctest.testmod(lineage.td1).failed == 0

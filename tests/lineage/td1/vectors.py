@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,27 +38,16 @@ def column_array(column: Json, rows: int) -> pa.Array:
         return array_of(stored, [raw_value(stored, value) for value in column["values"]])
     if "layout" in column:
         return laid_out(stored, column["layout"], column["values"])
-    return array_of(stored, [python_value(stored, value) for value in values_of(column, rows)])
-
-
-def values_of(column: Json, rows: int) -> list[Json]:
-    """The column's values as the vector writes them, or as its generator makes them."""
     if "generator" in column:
-        return _generated(column["generator"]["formula"], rows)
-    return list(column["values"])
+        return pa.array(generated(column["generator"]["formula"], rows), stored)
+    return array_of(stored, [python_value(stored, value) for value in column["values"]])
 
 
 @cache
-def _generated(text: str, rows: int) -> list[Json]:
-    formula = compile(text, "<generator>", "eval")
-    made = [
-        eval(formula, {"__builtins__": {"range": range, "str": str}, "i": i}) for i in range(rows)
-    ]  # the vectors' own formulas
-    return [_bits(value) if isinstance(value, float) else value for value in made]
-
-
-def _bits(value: float) -> Json:
-    return {"bits": struct.pack(">d", value).hex()}
+def generated(formula: str, rows: int) -> list[Any]:
+    """The values of a column that is described by a formula, as plain Python values."""
+    code = compile(formula, "<generator>", "eval")
+    return [eval(code, {"__builtins__": {"range": range, "str": str}, "i": i}) for i in range(rows)]
 
 
 # Types, as pyarrow prints them

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import governance
-from governance.acting import acting, current_purpose
+from governance.purposes import acting, current_purpose
 
 
 def test_the_purpose_holds_in_the_block_and_ends_with_it() -> None:

@@ -1,0 +1,1 @@
+"""The demonstration: the example repository taken through the whole chain, into ``./data``."""

@@ -1,0 +1,17 @@
+"""The training function of the demonstration, as a data scientist would hand it to the Kubeflow SDK.
+
+The SDK ships the source of the function alone, so that it imports what it needs itself.
+"""
+
+
+def fit(epochs: int) -> None:
+    """Train the example's model on the snapshot called ``features``."""
+    from liver_risk import FEATURES, LABEL, SPLIT, train  # noqa: PLC0415
+
+    from api.kubeflow.worker import training_run  # noqa: PLC0415
+
+    run = training_run()
+    weights, metrics = train(run.snapshot("features"), seed=run.seed, epochs=epochs)
+    split = {"how": SPLIT, **{name: value for name, value in metrics.items() if name.endswith(("_rows", "_patients"))}}
+    run.log(metrics=metrics, split=split)
+    run.save(weights, config={"features": list(FEATURES), "label": LABEL})

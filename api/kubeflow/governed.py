@@ -1,0 +1,182 @@
+"""A governed training: only on snapshots that may be used, and recorded from its start to its model."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api.assembly import Provender, process_actor
+from api.kubeflow.train import Progress, train
+from governance.canonical import Json, json_sha256
+from governance.errors import ConfigurationError
+from lineage import events
+from lineage.errors import TrainingFailed, ValidationFailed
+from lineage.events import Dataset, Job, facet
+from lineage.recorder import Act, Subject
+from lineage.training import (
+    FAILED_PREDICATE_TYPE,
+    PREDICATE_TYPE,
+    FailedTraining,
+    TrainingOutcome,
+    artifact_predicate,
+    failed_predicate,
+    failed_subject,
+    model_subject,
+    training_predicate,
+)
+
+
+@dataclass(frozen=True)
+class GovernedTraining:
+    """One training run of one repository."""
+
+    parts: Provender
+    name: str
+    snapshots: Mapping[str, str]
+    """name in the job → snapshot id"""
+    run: str
+
+    def refuse_unusable(self) -> None:
+        """Raise ValidationFailed where a snapshot failed a critical expectation in the run that gave it last."""
+        for name in self.snapshots.values():
+            for run in self.parts.snapshots.runs(name):
+                failed = [one for one in self.parts.snapshots.manifest(name, run)["validation"] if _forbids(one)]
+                if failed:
+                    listed = "; ".join(f"{one['expectation']} of {one['column'] or 'the table'}" for one in failed)
+                    raise ValidationFailed(
+                        f"Snapshot {name} may not be trained on: it failed {len(failed)} critical expectations ({listed})."
+                        " Correct the source and retrieve again, or change the suite and say why."
+                    )
+
+    def start(self, seed: int, hyperparameters: Mapping[str, Json]) -> None:
+        """Record that the run begins."""
+        asked = {"model": self.name, "snapshots": dict(self.snapshots), "seed": seed, "hyperparameters": dict(hyperparameters)}
+        subject = Subject(f"run:{self.run}", "request-sha256", json_sha256(asked))
+        act = Act(
+            kind="training-start",
+            actor=process_actor(),
+            subjects=(subject,),
+            predicate={"run": self.run, "state": "START", "request": asked},
+            event=self._event("START"),
+            run=self.run,
+            opens=True,
+        )
+        self.parts.recorder.record(act)
+
+    def complete(self, outcome: TrainingOutcome) -> None:
+        """Record the run and its signed artifact, both or neither."""
+        subject = (model_subject(outcome),)
+        dataset = Dataset(self._namespace, f"model/{self.name}", events.version_facet(outcome.artifact))
+        event = self._event("COMPLETE", outputs=(dataset,), facets=_training_facet(outcome))
+        actor, predicate = process_actor(), training_predicate(outcome)
+        training = Act(
+            kind="training", actor=actor, subjects=subject, predicate=predicate, type=PREDICATE_TYPE, event=event, run=self.run, closes=True
+        )
+        artifact = Act(kind="artifact", actor=actor, subjects=subject, predicate=artifact_predicate(outcome))
+        self.parts.recorder.record(training, artifact)
+
+    def fail(self, failed: FailedTraining) -> None:
+        """Record that the run gave no model."""
+        self._close("FAIL", failed_subject(failed), failed_predicate(failed))
+
+    def abort(self, error: BaseException) -> None:
+        """Record that the run ended because the one who waited for it did."""
+        subject = Subject(f"run:{self.run}", "request-sha256", json_sha256({"model": self.name, "run": self.run}))
+        self._close("ABORT", subject, {"run": self.run, "state": "ABORT", "reason": type(error).__name__})
+
+    def _close(self, state: events.RunState, subject: Subject, predicate: Mapping[str, Any]) -> None:
+        act = Act(
+            kind="training",
+            actor=process_actor(),
+            subjects=(subject,),
+            predicate=predicate,
+            type=FAILED_PREDICATE_TYPE,
+            event=self._event(state),
+            run=self.run,
+            closes=True,
+        )
+        self.parts.recorder.record(act)
+
+    @property
+    def _namespace(self) -> str:
+        return self.parts.settings.project
+
+    def _event(
+        self, state: events.RunState, *, outputs: tuple[Dataset, ...] = (), facets: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        inputs = [
+            Dataset(self._namespace, f"snapshot/{alias}", events.version_facet(name)) for alias, name in sorted(self.snapshots.items())
+        ]
+        job = Job(self._namespace, f"trainjob/{self.name}", "TRAINING")
+        return events.run_event(state, run=self.run, job=job, inputs=inputs, outputs=outputs, run_facets=facets)
+
+
+def train_governed(
+    parts: Provender,
+    function: Callable[..., Any],
+    *,
+    name: str,
+    snapshots: Mapping[str, str],
+    hyperparameters: Mapping[str, Json],
+    seed: int,
+    code: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> TrainingOutcome:
+    """Train ``function`` as a TrainJob on snapshots of ``parts`` and record it from start to artifact.
+
+    :raises ValidationFailed: a snapshot failed a critical expectation
+    :raises TrainingFailed: the run gave no model (recorded as such)
+    """
+    model_key = _model_key(parts)
+    governed = GovernedTraining(parts, name, dict(snapshots), str(uuid.uuid4()))
+    governed.refuse_unusable()
+    governed.start(seed, hyperparameters)
+    try:
+        outcome = train(
+            function,
+            name=name,
+            snapshots=snapshots,
+            hyperparameters=hyperparameters,
+            seed=seed,
+            objects=parts.objects.root,
+            jobs=parts.objects.root.parent / "jobs",
+            model_key=model_key,
+            code=code,
+            run_id=governed.run,
+            progress=progress,
+        )
+    except BaseException as error:
+        governed.abort(error)
+        raise
+    if isinstance(outcome, FailedTraining):
+        governed.fail(outcome)
+        tail = "\n".join(outcome.log_tail[-12:])
+        raise TrainingFailed(f"Training {name} failed: {outcome.reason}. The end of its log:\n{tail}")
+    governed.complete(outcome)
+    return outcome
+
+
+def _model_key(parts: Provender) -> Path:
+    if parts.settings.keys.startswith(("env:", "pkcs11:")):
+        raise ConfigurationError(
+            f"`governance: keys:` is {parts.settings.keys!r}. Expected a directory: OpenSSF model signing reads its key from a file."
+        )
+    return Path(parts.settings.keys) / "model.pem"
+
+
+def _forbids(result: Mapping[str, Any]) -> bool:
+    return not result["success"] and result["severity"] == "critical"
+
+
+def _training_facet(outcome: TrainingOutcome) -> dict[str, Any]:
+    content = {
+        "trainjob": outcome.trainjob.as_json(),
+        "code": outcome.code_sha256,
+        "environment": outcome.report.environment["sha256"],
+        "seed": outcome.request.seed,
+        "hardware": outcome.report.hardware,
+    }
+    return {"provender_training": facet("ProvenderTrainingRunFacet", content)}
