@@ -15,7 +15,7 @@ demo: setup ## the whole chain on real data, from feast apply to a verified repo
 	@$(BIN)/provender demo
 
 test: setup ## every test that needs only what pip provides
-	@$(BIN)/python -m pytest -m "not system"
+	@$(BIN)/python -m pytest -m "not system" -n 2 --dist loadfile
 
 test-system: setup ## the tests that need Go, Redis, PostgreSQL, Chromium or Java; a missing part fails
 	@$(BIN)/python -m pytest -m system

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def endpoint_list(parts: Provender) -> tuple[EndpointSummary, ...]:
     """Every endpoint that was ever recorded, by name."""
-    from audit.evidence import statement_of  # noqa: PLC0415 - `provender --help` pays for nothing
-    from audit.report import endpoint_summaries  # noqa: PLC0415
+    from audit.evidence import statement_of
+    from audit.report import endpoint_summaries
 
     return endpoint_summaries(statement_of(record) for record in parts.records.all("deployment"))
 
@@ -34,14 +34,14 @@ def rendered(report: Report, *, form: str) -> bytes:
     """The report as ``html`` or ``json``."""
     if form == "json":
         return canonical_json(report.to_json())
-    from audit.report.html import render_html  # noqa: PLC0415
+    from audit.report.html import render_html
 
     return render_html(report).encode()
 
 
 def write_endpoint_bundle(parts: Provender, endpoint: str, path: Path) -> None:
     """Write the bundle of an endpoint, whole or not at all. Raises UnknownEndpoint, BundleIncomplete."""
-    from audit.bundle import bundle_members, write_bundle  # noqa: PLC0415
+    from audit.bundle import bundle_members, write_bundle
 
     evidence, moment = _evidence(parts, endpoint), utc_now()
     report = _report(parts, evidence, moment)
@@ -54,8 +54,8 @@ def write_endpoint_bundle(parts: Provender, endpoint: str, path: Path) -> None:
 
 def http_services(parts: Provender) -> Services:
     """What the HTTP door asks for."""
-    import lineage  # noqa: PLC0415
-    from api.http.services import Services  # noqa: PLC0415
+    import lineage
+    from api.http.services import Services
 
     facets = Path(str(lineage.__file__)).parent / "facets"
     return Services(
@@ -74,13 +74,15 @@ class _EventReceiver:
         self._parts, self._lock = parts, Lock()
 
     def __call__(self, received: ReceivedEvent) -> bool:
-        from lineage.recorder import Act, Subject  # noqa: PLC0415
+        from lineage.recorder import Act, Subject
 
         with self._lock:  # two requests with one event must not both find it new
             if self._parts.records.by_subject("event-sha256", received.digest):
                 return False
             subject = Subject(f"event:{received.kind}", "event-sha256", received.digest)
-            act = Act(kind="event", actor=process_actor(), subjects=(subject,), predicate={"received": dict(received.event)})
+            act = Act(
+                kind="event", actor=process_actor(), subjects=(subject,), predicate={"received": dict(received.event)}
+            )
             self._parts.recorder.record(act)
         return True
 
@@ -91,15 +93,15 @@ def _note(parts: Provender) -> bytes | None:
 
 
 def _evidence(parts: Provender, endpoint: str) -> Evidence:
-    from audit.evidence import gather  # noqa: PLC0415
+    from audit.evidence import gather
 
     parts.ledger.sequence()
     return gather(endpoint, records=parts.records, ledger=parts.ledger)
 
 
 def _report(parts: Provender, evidence: Evidence, moment: datetime) -> Report:
-    from audit.report import build_report  # noqa: PLC0415
-    from audit.verify.note import parse_checkpoint, parse_note  # noqa: PLC0415
+    from audit.report import build_report
+    from audit.verify.note import parse_checkpoint, parse_note
 
     size = parse_checkpoint(parse_note(evidence.checkpoint).text).size
     return build_report(

@@ -63,7 +63,7 @@ class Settings:
     @property
     def database(self) -> str:
         """Database URL; a relative SQLite file stands below the repository. Raises DatabaseUnreachable."""
-        from lineage.database import database_url  # noqa: PLC0415 - SQLAlchemy only where a database is wanted
+        from lineage.database import database_url
 
         return database_url(self.governance.database, base=self.repo)
 
@@ -151,7 +151,9 @@ def _governance(block: Any, name: str) -> Governance:
     types = {field.name: type(field.default) if field.name != "policy" else str for field in fields(Governance)}
     for key, value in block.items():
         if key not in types:
-            raise ConfigurationError(f"`governance: {key}:` in {name} is unknown. Known are: {', '.join(sorted(types))}.")
+            raise ConfigurationError(
+                f"`governance: {key}:` in {name} is unknown. Known are: {', '.join(sorted(types))}."
+            )
         if type(value) is not types[key]:
             raise ConfigurationError(f"`governance: {key}:` in {name} is {value!r}. Expected {types[key].__name__}.")
     return Governance(**block)

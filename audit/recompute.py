@@ -1,6 +1,7 @@
 """Recomputes digests from data that the auditor holds: the rows of snapshots, the files of models.
 
-``DataDirectory(DIR)`` looks for ``snapshots/`` and ``artifacts/`` in DIR and in DIR/objects. It serves
+``DataDirectory(DIR)`` looks for ``snapshots/`` and ``artifacts/`` in DIR, in DIR/objects, and in the data/objects of a
+Feast repository that is DIR or lies in it. It serves
 ``audit.verify`` as its ``Recompute``; what is not there is None, which the verifier prints as NOT CHECKED.
 """
 
@@ -29,7 +30,8 @@ class DataDirectory:
             raise VerifyUsage(
                 f"The data directory {directory} is not there. Name the one that holds `snapshots/` and `artifacts/`."
             )
-        self._roots = (directory, directory / "objects")
+        repositories = (directory, *sorted(path.parent for path in directory.glob("*/feature_store.yaml")))
+        self._roots = (directory, directory / "objects", *(one / "data" / "objects" for one in repositories))
 
     def table(self, snapshot: str) -> Table | None:
         """The td1 digest of the rows in ``data.parquet``, computed again. Raises Malformed for unreadable rows."""

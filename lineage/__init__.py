@@ -1,6 +1,6 @@
 """What came from what: snapshots, runs, artifacts, endpoints, and the catalogue that records them.
 
-    frame = lineage.spine(table, made_from=["data/sources/follow_up.parquet"], code=label_visits)
+frame = lineage.spine(table, made_from=["data/sources/follow_up.parquet"], code=label_visits)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["spine"]
 
 def __getattr__(name: str) -> Any:
     if name == "spine":
-        from lineage.entity_rows import spine as function  # noqa: PLC0415 - keeps `import lineage` light
+        from lineage.entity_rows import spine as function
 
         return function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,48 +2,88 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 from sqlalchemy import Engine, select
 
 from lineage import runs
+from lineage.errors import RunEnded
 from lineage.events import Job, run_event
-from lineage.recorder import Act, Recorder, Subject, event_log
+from lineage.outbox import outbox
+from lineage.recorder import Act, Recorder, Subject, event_log, subject_index
+from lineage.records import Records, StoredRecord
 from lineage.runs import OpenRun
+from lineage.training import FAILED_PREDICATE_TYPE
+
+_TYPES = {"training": FAILED_PREDICATE_TYPE}
+"""The predicate type of a run that gave nothing, where it is not that of the kind."""
+
+_STATES = {"deployment": "ended"}
+"""What the end of a run is called, where the kind has a word of its own."""
 
 
 def close_abandoned(engine: Engine, recorder: Recorder, *, actor: str, namespace: str) -> tuple[str, ...]:
-    """Record an ABORT for every open run of a process that is gone; gives the ids of those runs.
+    """Record an ABORT for every open run of a process that is gone; gives the ids of those closed here.
 
-    Two recorders may see the same run: both write ABORT, which says the same thing twice and harms nobody.
+    Several recorders may see the same run: the one that closes it in its transaction writes the ABORT, alone.
     """
     with engine.connect() as connection:
         gone = runs.abandoned(connection)
-        jobs = {run.id: _job(connection.execute(_started(run)).scalar_one_or_none(), run, namespace) for run in gone}
-    for run in gone:
-        recorder.record(_abort(run, jobs[run.id], actor))
-    return tuple(run.id for run in gone)
+    return tuple(run.id for run in gone if _close(engine, recorder, run, actor=actor, namespace=namespace))
 
 
-def _started(run: OpenRun):  # type: ignore[no-untyped-def] # noqa: ANN202 - SQLAlchemy's Select of one column
-    return select(event_log.c.body).where(event_log.c.run_id == run.id, event_log.c.type == "START")
-
-
-def _job(started: bytes | None, run: OpenRun, namespace: str) -> Job:
-    if started is None:
-        return Job(namespace, run.kind, run.kind.upper())
-    job = json.loads(started)["job"]
-    return Job(job["namespace"], job["name"], job["facets"]["jobType"]["jobType"])
-
-
-def _abort(run: OpenRun, job: Job, actor: str) -> Act:
-    digest = run.id.replace("-", "")
-    return Act(
-        kind=run.kind,
+def _close(engine: Engine, recorder: Recorder, run: OpenRun, *, actor: str, namespace: str) -> bool:
+    started = next((one for one in Records(engine).by_run(run.id) if _begins(one)), None)
+    kind = run.kind.removesuffix("-start")
+    act = Act(
+        kind=kind,
         actor=actor,
-        subjects=(Subject(f"run:{run.id}", "run-id", digest),),
-        predicate={"run": run.id, "state": "ABORT", "opened": run.opened, "reason": "its process is gone"},
-        event=run_event("ABORT", run=run.id, job=job),
+        subjects=(_subject(engine, run),),
+        predicate={**_asked(started), **_ended(run, kind)},
+        type=_TYPES.get(kind),
+        event=run_event("ABORT", run=run.id, job=_job(started, kind, namespace)),
         run=run.id,
         closes=True,
     )
+    try:
+        recorder.record(act)
+    except RunEnded:
+        return False
+    return True
+
+
+def _begins(record: StoredRecord) -> bool:
+    return bool(record.predicate["event"]["eventType"] == "START")
+
+
+def _ended(run: OpenRun, kind: str) -> dict[str, str]:
+    state = _STATES.get(kind, "ABORT")
+    return {"run": run.id, "state": state, "opened": run.opened, "reason": "its process is gone"}
+
+
+def _subject(engine: Engine, run: OpenRun) -> Subject:
+    """What the START was about. It is found even where the statement itself has been erased."""
+    query = (
+        select(subject_index.c.name, subject_index.c.algorithm, subject_index.c.digest)
+        .join(outbox, outbox.c.id == subject_index.c.outbox_id)
+        .join(event_log, event_log.c.outbox_id == outbox.c.id)
+        .where(event_log.c.run_id == run.id)
+        .order_by(outbox.c.time, outbox.c.id, subject_index.c.name)
+    )
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return Subject(*row) if row is not None else Subject(f"run:{run.id}", "run-id", run.id.replace("-", ""))
+
+
+def _asked(started: StoredRecord | None) -> dict[str, Any]:
+    """What the START says of the run, so that the ABORT reads by itself."""
+    if started is None:
+        return {}
+    return {name: value for name, value in started.predicate.items() if name not in ("recorded", "event")}
+
+
+def _job(started: StoredRecord | None, kind: str, namespace: str) -> Job:
+    if started is None:
+        return Job(namespace, kind, kind.upper())
+    job = started.predicate["event"]["job"]
+    return Job(job["namespace"], job["name"], job["facets"]["jobType"]["jobType"])

@@ -1,17 +1,22 @@
-"""The point-in-time join, in DuckDB: for each row of a spine the latest feature row not after it, within TTL.
+"""The point-in-time join: for each row of a spine the latest feature row not after it, within TTL.
 
 Semantics are Feast's: the TTL is inclusive at both ends, of several rows with the same event timestamp the
-one created last wins, a null key joins nothing, and every row of the spine comes back once.
+one created last wins, a null key joins nothing, and every row of the spine comes back once. Where two rows
+have both times in common, the later one in the source wins, so that a repeated retrieval gives the same rows.
+
+DuckDB sees keys and times only, under names of our own, and answers *which* source row belongs to each spine row
+(``lineage.asof_match``). Values never pass through it: what the source holds is what comes out, to the bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from lineage.canonical_table import ROW
+from governance.errors import WrongQuestion
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class FeatureTable:
     """One feature view as the join sees it."""
 
     rows: Any
-    """A ``pyarrow.dataset.Dataset`` or Table; DuckDB pushes projection and time range down into it."""
+    """A ``pyarrow.dataset.Dataset`` or Table; only the columns asked for and the times in reach are read."""
     features: Mapping[str, str]
     """output column → source column"""
     keys: Mapping[str, str]
@@ -36,63 +41,42 @@ def point_in_time_join(
     """``spine`` (an Arrow table) with the columns of ``tables`` joined to it, in the order of the spine.
 
     :param filter_by_created: also ignore what was created after the spine's timestamp (known at the time).
+    :raises SourceUnreadable: a source lacks a column, or its times or keys are of a kind that cannot be compared.
+    :raises LossyCast: a timestamp of the spine is not a whole microsecond.
+    :raises WrongQuestion: the spine lacks a column, or two columns of the answer would have one name.
     """
-    import duckdb  # noqa: PLC0415 - only who joins pays for the engine
-    import pyarrow as pa  # noqa: PLC0415
+    from lineage.asof_match import matched_rows
+    from lineage.asof_source import read_source, spine_times
 
-    numbered = ROW in spine.column_names
-    left = spine if numbered else spine.append_column(ROW, pa.array(range(spine.num_rows), pa.int64()))
-    with duckdb.connect() as connection:
-        connection.register("spine", left)
-        for at, table in enumerate(tables):
-            connection.register(f"source_{at}", table.rows)
-            query = _joined(table, f"source_{at}", event_timestamp, filter_by_created=filter_by_created)
-            connection.execute(f"CREATE TEMP TABLE joined_{at} AS {query}")
-        columns = [*(f"spine.{_q(name)}" for name in spine.column_names)]
-        columns += [f"joined_{at}.{_q(name)}" for at, table in enumerate(tables) for name in table.features]
-        joins = " ".join(f"JOIN joined_{at} ON joined_{at}.{ROW} = spine.{ROW}" for at in range(len(tables)))
-        return connection.sql(f"SELECT {', '.join(columns)} FROM spine {joins} ORDER BY spine.{ROW}").to_arrow_table()
-
-
-def _joined(table: FeatureTable, source: str, event_timestamp: str, *, filter_by_created: bool) -> str:
-    """Row number and features of every row of the spine; features are null where nothing fits."""
-    features = ", ".join(f"CASE WHEN {_within_ttl(table.ttl)} THEN f.{_q(n)} END AS {_q(n)}" for n in table.features)
-    keys = "".join(f"s.{_q(ours)} = f.{_q('key ' + ours)} AND " for ours in table.keys)
-    late = filter_by_created and table.created is not None
-    # CTEs, not subqueries: a subquery in FROM may look sideways, and its names would find the spine's columns first
-    parts = (
-        f"s AS (SELECT *, epoch_us({_q(event_timestamp)}) AS __asked FROM spine)",
-        f"f AS ({_source(table, source)}{'' if late else ' ' + _latest_created(table)})",
-    )
-    if late:
-        join = f"LEFT JOIN f ON {keys}f.__at <= s.__asked AND f.__created <= s.__asked"
-        join += f" QUALIFY row_number() OVER (PARTITION BY s.{ROW} ORDER BY f.__at DESC NULLS LAST, f.__created DESC NULLS LAST) = 1"
-    else:
-        join = f"ASOF LEFT JOIN f ON {keys}s.__asked >= f.__at"
-    return f"WITH {', '.join(parts)} SELECT s.{ROW}, {features} FROM s {join}"
+    _require_columns(spine, [event_timestamp, *(name for table in tables for name in table.keys)])
+    _require_distinct([*spine.column_names, *(name for table in tables for name in table.features)])
+    times = spine_times(spine, event_timestamp)
+    joined = spine
+    for table in tables:
+        source = read_source(table, times)
+        keys = {name: spine.column(name) for name in table.keys}
+        rows = matched_rows(source, times, keys, ttl=table.ttl, filter_by_created=filter_by_created)
+        for name, values in _taken(table, source.rows, rows):
+            joined = joined.append_column(name, values)
+    return joined
 
 
-def _source(table: FeatureTable, source: str) -> str:
-    columns = [f"epoch_us({_q(table.timestamp)}) AS __at"]
-    if table.created is not None:
-        columns.append(f"epoch_us({_q(table.created)}) AS __created")
-    columns += [f"{_q(theirs)} AS {_q('key ' + ours)}" for ours, theirs in table.keys.items()]
-    columns += [f"{_q(theirs)} AS {_q(name)}" for name, theirs in table.features.items()]
-    return f"SELECT {', '.join(columns)} FROM {source} WHERE {_q(table.timestamp)} IS NOT NULL"
+def _taken(table: FeatureTable, source: Any, rows: Any) -> Iterator[tuple[str, Any]]:
+    for at, name in enumerate(table.features):
+        yield name, source.column(f"feature_{at}").take(rows)
 
 
-def _latest_created(table: FeatureTable) -> str:
-    """Of rows with equal keys and event timestamp, keep the one created last."""
-    partition = ", ".join([*(_q("key " + ours) for ours in table.keys), "__at"])
-    order = " ORDER BY __created DESC NULLS LAST" if table.created is not None else ""
-    return f"QUALIFY row_number() OVER (PARTITION BY {partition}{order}) = 1"
+def _require_columns(spine: Any, names: Sequence[str]) -> None:
+    if missing := sorted({name for name in names if spine.column_names.count(name) != 1}):
+        raise WrongQuestion(
+            f"The entity rows need each of the columns {missing} exactly once; found {spine.column_names}. Add the"
+            " join keys and the event timestamp to the entity rows."
+        )
 
 
-def _within_ttl(ttl: timedelta | None) -> str:
-    if not ttl:
-        return "f.__at IS NOT NULL"
-    return f"s.__asked - f.__at <= {ttl // timedelta(microseconds=1)}"
-
-
-def _q(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _require_distinct(names: Sequence[str]) -> None:
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise WrongQuestion(
+            f"The answer would have more than one column named {twice}. Ask with full_feature_names=True, or rename the"
+            " columns of the entity rows."
+        )

@@ -16,6 +16,9 @@ from lineage.errors import DatabaseUnreachable
 metadata = MetaData()
 """Tables of the catalogue, the events, the graph and the outbox. ``audit`` keeps its own."""
 
+_LOCK = int.from_bytes(b"provtabl")
+"""The advisory lock of PostgreSQL under which tables are created."""
+
 
 def open_database(url: str) -> Engine:
     """An engine for ``url``, durable and checked by one connection.
@@ -35,8 +38,8 @@ def open_database(url: str) -> Engine:
             pass
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise DatabaseUnreachable(
-            f"The database {_without_password(url)} cannot be opened: {_first_line(error)}. Expected a SQLAlchemy URL of"
-            " a reachable SQLite or PostgreSQL database; check `governance: database:`."
+            f"The database {_without_password(url)} cannot be opened: {_first_line(error)}. Expected a SQLAlchemy URL"
+            " of a reachable SQLite or PostgreSQL database; check `governance: database:`."
         ) from error
     return engine
 
@@ -62,9 +65,20 @@ def database_errors() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise DatabaseUnreachable(
-            f"The database did not take part: {_first_line(error)}. What is not recorded does not happen, so nothing was"
-            " given out. Check that `governance: database:` can be reached and written, then run it again."
+            f"The database did not take part: {_first_line(error)}. What is not recorded does not happen, so nothing"
+            " was given out. Check that `governance: database:` can be reached and written, then run it again."
         ) from error
+
+
+def create_tables(engine: Engine) -> None:
+    """Create the tables of ``metadata`` that are missing; several processes may do so at once."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        metadata.create_all(connection)
+        connection.commit()
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lineage.errors import SourceUnreadable
 from lineage.source import observe_source
 
 if TYPE_CHECKING:
@@ -27,18 +28,30 @@ ORIGIN = "provender_origin"
 def spine(table: pa.Table, *, made_from: Iterable[str | Path], code: Callable[..., Any]) -> pd.DataFrame:
     """The entity rows in ``table`` as a DataFrame that Feast takes and that remembers its origin.
 
-    :param made_from: the files that ``code`` read; they are hashed now. Raises SourceUnreadable.
+    :param made_from: the files that ``code`` read; they are hashed now. None of them where ``code`` read nothing.
     :param code: the function that made ``table``; its source text is hashed.
+    :raises SourceUnreadable: a file, or the source text of ``code``, cannot be read.
     """
     frame = table.to_pandas()
-    files = observe_source("spine", "", (Path(path) for path in made_from), {}).files
-    source = sha256(inspect.getsource(code).encode()).hexdigest()
+    paths = [Path(path) for path in made_from]
+    files = observe_source("spine", "", paths, {}).files if paths else ()
     frame.attrs[ORIGIN] = {
         "digest": spine_digest(frame),
         "made_from": [{"uri": file.path, "sha256": file.sha256} for file in files],
-        "code": {"name": f"{code.__module__}.{code.__qualname__}", "sha256": source},
+        "code": _code(code),
     }
     return frame
+
+
+def _code(code: Callable[..., Any]) -> dict[str, str]:
+    try:
+        text = inspect.getsource(code)
+        return {"name": f"{code.__module__}.{code.__qualname__}", "sha256": sha256(text.encode()).hexdigest()}
+    except (OSError, TypeError, AttributeError) as error:
+        raise SourceUnreadable(
+            f"The source text of {code!r} cannot be read: {error}. Expected the function that made the entity rows,"
+            " written in a file; pass that function itself."
+        ) from error
 
 
 def origin_of(frame: pd.DataFrame, digest: str) -> dict[str, Any] | None:
@@ -54,17 +67,30 @@ def origin_of(frame: pd.DataFrame, digest: str) -> dict[str, Any] | None:
 
 def spine_digest(frame: pd.DataFrame) -> str:
     """td1 of the rows of ``frame`` in their order; timestamps without zone count as UTC."""
-    from lineage.td1 import digest_table  # noqa: PLC0415 - pyarrow only when a spine is at hand
+    from lineage.td1 import digest_table
 
     return digest_table(spine_table(frame)).digest
 
 
 def spine_table(frame: pd.DataFrame) -> pa.Table:
-    """``frame`` as Arrow, every timestamp in UTC microseconds (naive means UTC)."""
-    import pyarrow as pa  # noqa: PLC0415
+    """``frame`` as Arrow, every timestamp in UTC microseconds (naive means UTC).
 
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    :raises LossyCast: a timestamp is no whole microsecond; names column and row.
+    :raises SourceUnreadable: a column holds values of several kinds, or two columns have one name.
+    """
+    import pyarrow as pa
+
+    from lineage.canonical_table import TIMESTAMP
+    from lineage.lossless import lossless
+
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    except (pa.ArrowException, ValueError) as error:
+        raise SourceUnreadable(
+            f"The entity rows cannot be read: {error}. Expected columns of one kind of value each, with names of their"
+            " own; correct the DataFrame."
+        ) from error
     for at, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type):
-            table = table.set_column(at, field.name, table.column(at).cast(pa.timestamp("us", "UTC")))
+            table = table.set_column(at, field.name, lossless(field.name, table.column(at), TIMESTAMP))
     return table

@@ -1,17 +1,18 @@
 """Errors of the lineage package.
 
-    WrongQuestion
-    ├── DatabaseUnreachable
-    ├── SourceUnreadable         a source file is missing or not what it says
-    ├── UnknownSnapshot / UnknownArtifact / UnknownEndpoint
-    └── NotDigestible            td1 has no encoding for a value (kind, column, row)
-    AnswerIsNo
-    ├── LossyCast                a value would change on the way into its declared type
-    ├── RetrievalBroken          an engine lost, doubled or invented rows
-    ├── SnapshotCorrupt          stored bytes no longer give the digest
-    ├── ArtifactCorrupt          weights, digest and signature do not agree
-    ├── ValidationFailed         a critical expectation failed
-    └── TrainingFailed           a training run gave no model
+WrongQuestion
+├── DatabaseUnreachable
+├── SourceUnreadable         a source file is missing or not what it says
+├── UnknownSnapshot / UnknownArtifact / UnknownEndpoint
+└── NotDigestible            td1 has no encoding for a value (kind, column, row)
+AnswerIsNo
+├── LossyCast                a value would change on the way into its declared type
+├── RetrievalBroken          an engine lost, doubled or invented rows
+├── SnapshotCorrupt          stored bytes no longer give the digest
+├── ArtifactCorrupt          weights, digest and signature do not agree
+├── ValidationFailed         a critical expectation failed
+├── RunEnded                 a run was to end that is not open
+└── TrainingFailed           a training run gave no model
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class NotDigestible(WrongQuestion):
     """A table has no td1 digest. ``kind`` is one of the error names of the td1 format."""
 
     def __init__(self, kind: str, *, column: str | None = None, row: int | None = None, message: str = "") -> None:
-        where = "".join((f" in column {column!r}" if column is not None else "", f" at row {row}" if row is not None else ""))
+        where = "".join(
+            (f" in column {column!r}" if column is not None else "", f" at row {row}" if row is not None else "")
+        )
         super().__init__(f"td1: {kind}{where}{': ' + message if message else ''}")
         self.kind, self.column, self.row = kind, column, row
 
@@ -70,3 +73,7 @@ class ValidationFailed(AnswerIsNo):
 
 class TrainingFailed(AnswerIsNo):
     """A training run ended without a model."""
+
+
+class RunEnded(AnswerIsNo):
+    """An act was to close a run that is not open: it has ended already, or was never started."""

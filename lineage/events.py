@@ -57,14 +57,19 @@ def run_event(
 
     :param run: the run's UUID
     """
-    from openlineage.client import event_v2 as ol  # noqa: PLC0415 - costs half a second
-    from openlineage.client.facet_v2 import job_type_job, processing_engine_run  # noqa: PLC0415
-    from openlineage.client.serde import Serde  # noqa: PLC0415
+    from openlineage.client import event_v2 as ol
+    from openlineage.client.facet_v2 import job_type_job, processing_engine_run
+    from openlineage.client.serde import Serde
 
     engine = processing_engine_run.ProcessingEngineRunFacet(
-        version=version("provender"), name="provender", openlineageAdapterVersion=version("openlineage-python"), producer=PRODUCER
+        version=version("provender"),
+        name="provender",
+        openlineageAdapterVersion=version("openlineage-python"),
+        producer=PRODUCER,
     )
-    kind = job_type_job.JobTypeJobFacet(processingType="BATCH", integration="PROVENDER", jobType=job.type, producer=PRODUCER)
+    kind = job_type_job.JobTypeJobFacet(
+        processingType="BATCH", integration="PROVENDER", jobType=job.type, producer=PRODUCER
+    )
     event = ol.RunEvent(
         eventTime=rfc3339(utc_now()),
         eventType=ol.RunState[state],
@@ -80,7 +85,7 @@ def run_event(
 
 def error_facet(error: BaseException) -> dict[str, Any]:
     """What went wrong, by its type alone: a message could hold feature values, and an event must not."""
-    from openlineage.client.facet_v2 import error_message_run  # noqa: PLC0415
+    from openlineage.client.facet_v2 import error_message_run
 
     return {
         "errorMessage": error_message_run.ErrorMessageRunFacet(
@@ -90,23 +95,37 @@ def error_facet(error: BaseException) -> dict[str, Any]:
 
 
 def source_dataset(source: SourceState) -> Dataset:
-    """A data source as an input: its files and their digests as the run saw them."""
-    scheme, _, path = source.uri.partition("://")
+    """A data source as an input: its files and their digests as the run saw them.
+
+    Its name is what OpenLineage's naming rules ask for: ``file`` and the path, or the store's authority (without
+    user and password) and what follows it.
+    """
+    scheme, authority, path = _split(source.uri or f"file://{source.name}")
     state = facet("ProvenderSourceStateDatasetFacet", {"state": source.state, "files": source.as_json()["files"]})
-    namespace, name = ("file", path) if scheme == "file" else (f"{scheme}://{path.split('/')[0]}", path.partition("/")[2] or path)
-    return Dataset(namespace, name, {"provender_sourceState": state})
+    facets = {"provender_sourceState": state}
+    if scheme == "file":
+        return Dataset("file", authority + path, facets)
+    return Dataset(f"{scheme}://{authority}", path.removeprefix("/") or authority, facets)
+
+
+def _split(uri: str) -> tuple[str, str, str]:
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return "file", "", uri
+    authority, slash, path = rest.partition("/")
+    return scheme, authority.rpartition("@")[2], slash + path
 
 
 def version_facet(identity: str) -> dict[str, Any]:
     """The standard version facet: the version of a snapshot or model is its digest."""
-    from openlineage.client.facet_v2 import dataset_version_dataset  # noqa: PLC0415
+    from openlineage.client.facet_v2 import dataset_version_dataset
 
     return {"version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=identity, producer=PRODUCER)}
 
 
 def schema_facet(columns: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Names and types of columns."""
-    from openlineage.client.facet_v2 import schema_dataset as ol  # noqa: PLC0415
+    from openlineage.client.facet_v2 import schema_dataset as ol
 
     fields = [ol.SchemaDatasetFacetFields(name=name, type=type_) for name, type_ in columns]
     return {"schema": ol.SchemaDatasetFacet(fields=fields, producer=PRODUCER)}
@@ -114,12 +133,15 @@ def schema_facet(columns: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 def assertions_facet(validation: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Results of expectations, without a single value of the data."""
-    from openlineage.client.facet_v2 import data_quality_assertions_dataset as ol  # noqa: PLC0415
+    from openlineage.client.facet_v2 import data_quality_assertions_dataset as ol
 
     severity = {"critical": "error", "warning": "warn"}
     assertions = [
         ol.Assertion(
-            assertion=one["expectation"], success=one["success"], column=one.get("column"), severity=severity.get(one["severity"], "warn")
+            assertion=one["expectation"],
+            success=one["success"],
+            column=one.get("column"),
+            severity=severity.get(one["severity"], "warn"),
         )
         for one in validation
     ]
@@ -128,10 +150,12 @@ def assertions_facet(validation: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def column_lineage_facet(columns: Mapping[str, Iterable[tuple[Dataset, str]]]) -> dict[str, Any]:
     """For each output column, the input columns it was made from."""
-    from openlineage.client.facet_v2 import column_lineage_dataset as ol  # noqa: PLC0415
+    from openlineage.client.facet_v2 import column_lineage_dataset as ol
 
     fields = {
-        name: ol.Fields(inputFields=[ol.InputField(namespace=d.namespace, name=d.name, field=column) for d, column in inputs])
+        name: ol.Fields(
+            inputFields=[ol.InputField(namespace=d.namespace, name=d.name, field=column) for d, column in inputs]
+        )
         for name, inputs in columns.items()
     }
     return {"columnLineage": ol.ColumnLineageDatasetFacet(fields=fields, producer=PRODUCER)}

@@ -64,7 +64,12 @@ def enqueue(connection: Connection, *, id: str, kind: str, time: str, sealed: Se
     """Write one act into the outbox, in the caller's transaction."""
     connection.execute(
         insert(outbox).values(
-            id=id, kind=kind, time=time, actor=sealed.actor, envelope_sha256=sealed.envelope_sha256, commitment=sealed.commitment
+            id=id,
+            kind=kind,
+            time=time,
+            actor=sealed.actor,
+            envelope_sha256=sealed.envelope_sha256,
+            commitment=sealed.commitment,
         )
     )
     connection.execute(insert(payload).values(outbox_id=id, envelope=sealed.envelope, salt=sealed.salt))

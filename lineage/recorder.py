@@ -1,7 +1,7 @@
 """The recorder: what was done becomes a signed statement, an event and an outbox row, in one transaction.
 
-Recording is part of the act. Whoever calls :meth:`Recorder.record` does so before the data leaves, and an
-exception from here means that the act did not happen.
+Recording is part of the act. Whoever calls :meth:`Recorder.record` does so before the data leaves, and keeps the
+data back on any exception from here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy import Column, Connection, Engine, ForeignKey, LargeBinary, Stri
 from governance.canonical import canonical_json, rfc3339, utc_now
 from lineage import runs
 from lineage.database import metadata
+from lineage.errors import RunEnded
 from lineage.outbox import Seal, enqueue
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -52,7 +53,7 @@ class Subject:
 
     name: str
     algorithm: str
-    """``td1-sha256``, ``oms1-sha256``, ``definitions-sha256``, ``request-sha256`` or ``event-sha256``."""
+    """``td1-sha256``, ``oms1-sha256``, ``definitions-sha256``, ``request-sha256``, or ``random`` (a small snapshot)."""
     digest: str
     """lower-case hex"""
 
@@ -74,6 +75,7 @@ class Act:
     opens: bool = False
     """The run goes on after this act; unless another act closes it, it counts as aborted."""
     closes: bool = False
+    """The run ends with this act; a run ends once."""
 
 
 class Recorder:
@@ -89,13 +91,24 @@ class Recorder:
         self._engine, self._seal, self._after, self._clock = engine, seal, after, clock
 
     def record(self, *acts: Act) -> tuple[str, ...]:
-        """Record all of ``acts`` or none; gives their record ids in order."""
+        """Record all of ``acts`` or none; gives their record ids in order.
+
+        :raises RunEnded: an act closes a run that is not open (any more); nothing was recorded.
+
+        What ``after`` raises comes through when the acts stand recorded already: they happened, their result
+        must still not be handed out.
+        """
         with self._engine.begin() as connection:
             ids = tuple(self._write(connection, act) for act in acts)
         self._after()
         return ids
 
     def _write(self, connection: Connection, act: Act) -> str:
+        if act.run is not None and act.closes and not runs.close_run(connection, run=act.run):
+            raise RunEnded(
+                f"Run {act.run} is not open: it has ended, or was never started. Expected one end of each run; nothing"
+                " was recorded now. What was recorded of the run stands."
+            )
         record, moment = str(uuid.uuid4()), rfc3339(self._clock())
         actor = self._seal.pseudonym(act.actor)
         predicate = {**act.predicate, "recorded": {"id": record, "kind": act.kind, "time": moment, "actor": actor}}
@@ -111,12 +124,12 @@ class Recorder:
             connection.execute(insert(event_log).values(outbox_id=record, **_event_row(act.event)))
         if act.run is not None and act.opens:
             runs.open_run(connection, run=act.run, kind=act.kind, opened=moment)
-        if act.run is not None and act.closes:
-            runs.close_run(connection, run=act.run)
         return record
 
 
 def _statement(act: Act, predicate: Mapping[str, Any]) -> dict[str, Any]:
+    if not act.subjects:
+        raise ValueError(f"an act of kind {act.kind} about nothing: an in-toto statement has at least one subject")
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": s.name, "digest": {s.algorithm: s.digest}} for s in act.subjects],

@@ -1,4 +1,4 @@
-"""The reader of what was recorded: envelopes by id, subject, name or run, oldest first."""
+"""The reader of what was recorded: envelopes by id, subject, name or run, oldest first (of equal times by id)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StoredRecord:
     @cached_property
     def statement(self) -> dict[str, Any]:
         """The in-toto statement inside the envelope."""
-        value: dict[str, Any] = json.loads(base64.b64decode(json.loads(self.envelope)["payload"]))
+        value: dict[str, Any] = json.loads(base64.b64decode(json.loads(self.envelope)["payload"], validate=True))
         return value
 
     @property
@@ -73,7 +73,8 @@ class Records:
         """Names of subjects that begin with ``prefix``, sorted."""
         query = select(subject_index.c.name).where(subject_index.c.name.startswith(prefix, autoescape=True)).distinct()
         with self._engine.connect() as connection:
-            return tuple(sorted(row.name for row in connection.execute(query)))
+            names = {row.name for row in connection.execute(query)}
+        return tuple(sorted(name for name in names if name.startswith(prefix)))  # SQLite's LIKE is blind to case
 
     def _read(self, query: Select[Any]) -> tuple[StoredRecord, ...]:
         with self._engine.connect() as connection:

@@ -8,13 +8,14 @@ digest could be guessed (``docs/formats/snapshot.md``).
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from governance.canonical import canonical_json
-from lineage.errors import SnapshotCorrupt, UnknownSnapshot
+from lineage.errors import NotDigestible, SnapshotCorrupt, UnknownSnapshot
 from lineage.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 TD1 = "td1-sha256:"
 RANDOM = "random:"
 BATCH_ROWS = 65_536
+
+_NAME = re.compile(r"(?P<kind>td1-sha256:|random:)(?P<hex>[0-9a-f]{64})", re.ASCII)
+_RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -49,33 +53,39 @@ class SnapshotStore:
     def __init__(self, objects: ObjectStore, *, min_rows: int) -> None:
         self._objects, self._min_rows = objects, min_rows
 
-    def put(self, table: pa.Table, digest: TableDigest, *, run: str, manifest: Mapping[str, Any]) -> tuple[Snapshot, bytes]:
+    def put(
+        self, table: pa.Table, digest: TableDigest, *, run: str, manifest: Mapping[str, Any]
+    ) -> tuple[Snapshot, bytes]:
         """Store the rows (once) and this run's manifest; gives the snapshot and the exact manifest bytes."""
         name = snapshot_name(digest.digest, rows=digest.rows, min_rows=self._min_rows)
-        data = f"{_folder(name)}/data.parquet"
+        place, data = _manifest(name, run), f"{_folder(name)}/data.parquet"
+        document = canonical_json({**manifest, **_content(digest), **_blinding(name), "v": 1, "run": run})
         self._objects.create(data, lambda path: _write_parquet(table, path))
-        document = canonical_json({**manifest, **_content(digest), "v": 1, "run": run})
-        self._objects.create_bytes(f"{_folder(name)}/{run}.json", document)
+        if not self._objects.create_bytes(place, document) and self._objects.read(place) != document:
+            raise SnapshotCorrupt(
+                f"Run {run} has stored another manifest of snapshot {name} before. Expected one retrieval for each run;"
+                " run the retrieval again."
+            )
         return Snapshot(digest.digest, name, run, self._objects.path(data).as_uri(), digest.rows), document
 
     def manifest(self, name: str, run: str | None = None) -> dict[str, Any]:
-        """The manifest of one run (of the first, if none is named). Raises UnknownSnapshot, SnapshotCorrupt."""
-        path = f"{_folder(name)}/{run}.json" if run else next(self._manifests(name), None)
+        """The manifest of one run (of the run with the lowest id, if none is named).
+
+        Raises UnknownSnapshot, and SnapshotCorrupt where it speaks of another content than the snapshot's name.
+        """
+        path = _manifest(name, run) if run else next(self._manifests(name), None)
         try:
             document = self._objects.read(path) if path else None
         except FileNotFoundError:
             document = None
         if document is None:
             raise UnknownSnapshot(f"There is no snapshot {name} here. `provender snapshot list` shows those that are.")
-        try:
-            value: dict[str, Any] = json.loads(document)
-        except ValueError as error:
-            raise SnapshotCorrupt(f"The manifest {path} is not JSON: {error}. Restore it from a backup.") from error
-        return value
+        return _parsed(document, name)
 
     def names(self) -> tuple[str, ...]:
-        """All snapshots here, sorted."""
-        folders = {name.split("/")[1] for name in self._objects.names("snapshots")}
+        """All snapshots here, sorted: those with a manifest, since without one nothing was recorded."""
+        manifests = (name.split("/") for name in self._objects.names("snapshots") if name.endswith(".json"))
+        folders = {folder for _, folder, *_ in manifests}
         return tuple(sorted(RANDOM + f[len("random-") :] if f.startswith("random-") else TD1 + f for f in folders))
 
     def runs(self, name: str) -> tuple[str, ...]:
@@ -84,7 +94,7 @@ class SnapshotStore:
 
     def read(self, name: str) -> pa.Table:
         """All rows, verified. Raises UnknownSnapshot, SnapshotCorrupt."""
-        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow as pa
 
         batches = list(self.batches(name))
         return pa.Table.from_batches(batches) if batches else self._parquet(name).schema_arrow.empty_table()
@@ -94,34 +104,36 @@ class SnapshotStore:
 
         A reader that stops early has read unverified rows: :class:`SnapshotCorrupt` can only come at the end.
         """
-        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow as pa
 
-        from lineage.td1 import Digester  # noqa: PLC0415
+        from lineage.td1 import Digester
 
         # The name says what the rows must give: a manifest forged together with its rows does not help.
         expected = name if name.startswith(TD1) else self.manifest(name)["digest"]
         try:
-            file = self._parquet(name)
-            digester = Digester(file.schema_arrow)
-            for batch in file.iter_batches(BATCH_ROWS):
-                digester.update(batch)
-                yield batch
-            found = digester.finish().digest
-        except (pa.ArrowInvalid, OSError) as error:
-            raise SnapshotCorrupt(f"The rows of snapshot {name} cannot be read: {error}. Restore them from a backup.") from error
+            with self._parquet(name) as file:
+                digester = Digester(file.schema_arrow)
+                for batch in file.iter_batches(BATCH_ROWS):
+                    digester.update(batch)
+                    yield batch
+                found = digester.finish().digest
+        except (pa.ArrowException, OSError, ValueError, NotDigestible) as error:
+            raise SnapshotCorrupt(
+                f"The rows of snapshot {name} cannot be read: {error}. Restore them from a backup."
+            ) from error
         if found != expected:
             raise SnapshotCorrupt(
-                f"The stored rows of snapshot {name} give {found}, expected {expected}: they were changed after they were"
-                " recorded. Restore them from a backup, or run the retrieval again."
+                f"The stored rows of snapshot {name} give {found}, expected {expected}: they were changed after they"
+                " were recorded. Restore them from a backup, or run the retrieval again."
             )
 
     def _parquet(self, name: str) -> Any:
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow.parquet as pq
 
         path = self._objects.path(f"{_folder(name)}/data.parquet")
         if not path.exists():
             raise UnknownSnapshot(f"There is no snapshot {name} here. `provender snapshot list` shows those that are.")
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, page_checksum_verification=True)
 
     def _manifests(self, name: str) -> Iterator[str]:
         return (path for path in self._objects.names(_folder(name)) if path.endswith(".json"))
@@ -133,11 +145,38 @@ def snapshot_name(digest: str, *, rows: int, min_rows: int) -> str:
 
 
 def _folder(name: str) -> str:
-    if name.startswith(TD1):
-        return f"snapshots/{name.removeprefix(TD1)}"
-    if name.startswith(RANDOM):
-        return f"snapshots/random-{name.removeprefix(RANDOM)}"
-    raise UnknownSnapshot(f"{name!r} does not name a snapshot. Expected td1-sha256:<64 hex> (or random:<hex> of a small one).")
+    if match := _NAME.fullmatch(name):
+        return f"snapshots/{'random-' if match['kind'] == RANDOM else ''}{match['hex']}"
+    raise UnknownSnapshot(
+        f"{name!r} does not name a snapshot. Expected {TD1}<64 hex digits> (or {RANDOM}<64 hex digits> of a small one)."
+    )
+
+
+def _manifest(name: str, run: str) -> str:
+    if not _RUN.fullmatch(run):
+        raise UnknownSnapshot(f"{run!r} does not name a run. Expected a UUID in lower case.")
+    return f"{_folder(name)}/{run}.json"
+
+
+def _parsed(document: bytes, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(document)
+        found: str = value["digest"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise SnapshotCorrupt(
+            f"A manifest of snapshot {name} is damaged: {error}. Restore it from a backup."
+        ) from error
+    if found != name and (name.startswith(TD1) or not str(found).startswith(TD1)):
+        raise SnapshotCorrupt(
+            f"A manifest of snapshot {name} speaks of {found}: it was changed after it was recorded. Restore it from a"
+            " backup."
+        )
+    return dict(value)
+
+
+def _blinding(name: str) -> dict[str, str]:
+    """Of a small snapshot the manifest's SHA-256 is published: with this, guessed rows cannot be confirmed by it."""
+    return {"blinding": secrets.token_hex(32)} if name.startswith(RANDOM) else {}
 
 
 def _content(digest: TableDigest) -> dict[str, Any]:
@@ -151,6 +190,6 @@ def _content(digest: TableDigest) -> dict[str, Any]:
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq
 
-    pq.write_table(table, path, compression="zstd", row_group_size=BATCH_ROWS)
+    pq.write_table(table, path, compression="zstd", row_group_size=BATCH_ROWS, write_page_checksum=True)

@@ -31,7 +31,13 @@ class _Told:
         seconds = time.monotonic() - started
         stderr.print(f"[bold]{self._count}[/] {title} [dim]{seconds:.1f} s[/]", highlight=False)
         for line in lines:
-            stderr.print(f"  {line}", style="dim" if line.startswith(" ") else None, markup=False, highlight=False, soft_wrap=True)
+            stderr.print(
+                f"  {line}",
+                style="dim" if line.startswith(" ") else None,
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def demo(as_json: JsonOption = False) -> None:
@@ -51,9 +57,18 @@ def _print(result: DemoResult) -> None:
     report, bundle, trust, data = (_near(text) for text in (result.report, result.bundle, result.trust, result.data))
     stderr.print(f"\nThe report:  {report}", highlight=False, soft_wrap=True)
     stderr.print(f"The bundle:  {bundle}", highlight=False, soft_wrap=True)
-    stderr.print(f"The trust file:  {trust} (a real auditor gets it from the operator another way)", highlight=False, soft_wrap=True)
+    stderr.print(
+        f"The trust file:  {trust} (a real auditor gets it from the operator another way)",
+        highlight=False,
+        soft_wrap=True,
+    )
     stderr.print("\nCheck it yourself, offline:", highlight=False)
-    stderr.print(f"  .venv/bin/provender verify {bundle} --trust {trust} --data {data}", style="bold", highlight=False, soft_wrap=True)
+    stderr.print(
+        f"  .venv/bin/provender verify {bundle} --trust {trust} --data {data}",
+        style="bold",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _near(text: str) -> str:

@@ -75,7 +75,9 @@ def bundle(
     if as_json:
         print_json({"endpoint": endpoint, "bundle": str(output)})
     else:
-        stderr.print(f"Wrote {output}. Check it with: provender verify {output} --trust TRUST", highlight=False, soft_wrap=True)
+        stderr.print(
+            f"Wrote {output}. Check it with: provender verify {output} --trust TRUST", highlight=False, soft_wrap=True
+        )
 
 
 trust_app = typer.Typer(help="The trust file that an auditor verifies with.", no_args_is_help=True)
@@ -100,7 +102,9 @@ def export(
     parts = opened(repo.resolve())
     data = trust_file(parts.keys, origin=parts.settings.origin)
     if as_json and output is not None:
-        raise ConfigurationError("--json prints the trust file on stdout and --output writes it to a file. Use one of the two.")
+        raise ConfigurationError(
+            "--json prints the trust file on stdout and --output writes it to a file. Use one of the two."
+        )
     if output is None:
         sys.stdout.write(data.decode())
     else:

@@ -38,7 +38,9 @@ def list_(repo: RepoOption = HERE, as_json: JsonOption = False) -> None:
 def show(
     name: NameArgument,
     repo: RepoOption = HERE,
-    run: Annotated[str | None, typer.Option("--run", help="The run whose manifest to show; the first if not given.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", help="The run whose manifest to show; the first if not given.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the manifest of a snapshot: what was asked, of which sources, with which result."""
@@ -51,7 +53,9 @@ def show(
     for key in ("digest", "rows", "run", "created", "definitions"):
         stdout.print(f"{key:<12} {manifest[key]}", markup=False, highlight=False, soft_wrap=True)
     for source in manifest["sources"]:
-        stdout.print(f"source       {source['name']} ({source['state']})", markup=False, highlight=False, soft_wrap=True)
+        stdout.print(
+            f"source       {source['name']} ({source['state']})", markup=False, highlight=False, soft_wrap=True
+        )
     for column, nulls in manifest["nulls"].items():
         stdout.print(f"column       {column}, {nulls:,} null", markup=False, highlight=False, soft_wrap=True)
 

@@ -20,7 +20,9 @@ _STYLES = {"OK": "green", "FAILED": "bold red", "NOT CHECKED": "yellow"}
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle.")],
     trust: Annotated[Path, typer.Option("--trust", help="Your trust file; never one that came with the bundle.")],
-    data: Annotated[Path | None, typer.Option("--data", help="Directory with snapshots/ and artifacts/, to recompute.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Directory with snapshots/ and artifacts/, to recompute.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a bundle offline: signatures, ledger proofs, and the chain of the endpoint."""
@@ -77,11 +79,15 @@ def _print(result: Verification) -> None:
         link = one.link
         target = f"{link.target.kind} {_short(link.target.name)}" if not link.gap else link.target.kind
         said = f"[yellow]GAP: {_plain(link.gap)}[/]" if link.gap else f"{link.level}; {_plain(one.evidence)}"
-        links.add_row(f"{link.source.kind} {_plain(_short(link.source.name))}", _plain(link.relation), _plain(target), said)
+        links.add_row(
+            f"{link.source.kind} {_plain(_short(link.source.name))}", _plain(link.relation), _plain(target), said
+        )
     stdout.print(links)
     style = "bold green" if result.ok else "bold red"
     stdout.print(f"[{style}]{result.level}[/]  as of {_plain(result.as_of)}")
-    stdout.print("This does not prove that the records are complete, that the sources are true, or that the host was honest.")
+    stdout.print(
+        "This does not prove that the records are complete, that the sources are true, or that the host was honest."
+    )
 
 
 def _short(name: str) -> str:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.request import Request, urlopen
 
 from api.demo.workspace import Workspace, feast_apply, load, prepare, variant
 from governance.errors import AnswerIsNo
 from lineage.objects import replace_bytes
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
-
     from api.assembly import Provender
-    from api.kserve.deployment import Deployment
     from lineage.snapshots import Snapshot
     from lineage.training import TrainingOutcome
 
@@ -25,6 +24,7 @@ ENDPOINT = "liver-risk"
 SERVICE = "liver_risk"
 SEED = 7
 EPOCHS = 400
+PREDICTOR = "training/liver_risk.py:predict"
 PATIENTS = (1, 2, 3)
 MATERIALIZED = (datetime(2009, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
 """Covers every date of the example."""
@@ -53,7 +53,10 @@ class DemoResult:
     report: str
     bundle: str
     trust: str
+    repo: str
+    """the governed Feast repository"""
     data: str
+    """the folder of the demonstration: what `provender verify --data` takes"""
     verified: str
     """level of the verification"""
 
@@ -73,7 +76,7 @@ def demonstrate(example: Path, root: Path, tell: Narrator) -> DemoResult:
     snapshot = _retrieve(workspace, store, tell)
     _materialize(store, tell)
     outcome = _train(workspace, parts, snapshot, tell)
-    _serve(workspace, parts, outcome, tell)
+    _serve(parts, outcome, tell)
     level = _prove(workspace, parts, tell)
     return DemoResult(
         endpoint=ENDPOINT,
@@ -83,7 +86,8 @@ def demonstrate(example: Path, root: Path, tell: Narrator) -> DemoResult:
         report=str(workspace.report),
         bundle=str(workspace.bundle),
         trust=str(workspace.trust),
-        data=str(workspace.data),
+        repo=str(workspace.repository),
+        data=str(workspace.root),
         verified=level,
     )
 
@@ -93,7 +97,9 @@ def _refuse(workspace: Workspace, tell: Narrator) -> None:
         with variant(workspace, "refused"):
             done = feast_apply(workspace)
         if done.returncode != 1 or "apply denied" not in done.stderr + done.stdout:
-            raise DemoFailed(f"The variant was to be refused with exit code 1; feast apply gave {done.returncode}:\n{done.stderr}")
+            raise DemoFailed(
+                f"The variant was to be refused with exit code 1; feast apply gave {done.returncode}:\n{done.stderr}"
+            )
         for line in _denial(done.stdout + done.stderr):
             say(line)
 
@@ -102,23 +108,24 @@ def _accept(workspace: Workspace, tell: Narrator) -> None:
     with tell.step("feast apply of the repository itself") as say:
         done = feast_apply(workspace)
         if done.returncode != 0:
-            raise DemoFailed(f"The repository was to be accepted; feast apply gave {done.returncode}:\n{done.stdout}{done.stderr}")
+            raise DemoFailed(
+                f"The repository was to be accepted; feast apply gave {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
         say("allowed: no findings; the decision is recorded")
 
 
-def _open(workspace: Workspace, tell: Narrator) -> tuple[Provender, FeatureStore]:
+def _open(workspace: Workspace, tell: Narrator) -> tuple[Provender, Any]:
     with tell.step("Open the feature store (Feast takes a while to import)") as say:
-        from feast import FeatureStore
-
         from api.assembly import opened
+        from api.feast.store import feature_store
 
-        store = FeatureStore(repo_path=str(workspace.repository))
+        store = feature_store(workspace.repository)
         parts = opened(workspace.repository, "feature_store.yaml")
         say(f"ledger {parts.settings.origin}")
     return parts, store
 
 
-def _retrieve(workspace: Workspace, store: FeatureStore, tell: Narrator) -> Snapshot:
+def _retrieve(workspace: Workspace, store: Any, tell: Narrator) -> Snapshot:
     with tell.step("Retrieve features as of each visit, and keep them as a snapshot") as say:
         import lineage
 
@@ -133,7 +140,7 @@ def _retrieve(workspace: Workspace, store: FeatureStore, tell: Narrator) -> Snap
     return snapshot
 
 
-def _materialize(store: FeatureStore, tell: Narrator) -> None:
+def _materialize(store: Any, tell: Narrator) -> None:
     with tell.step("Materialize the latest values into the online store") as say:
         store.materialize(*MATERIALIZED)
         say("digest and source states of what was written are recorded")
@@ -159,10 +166,30 @@ def _train(workspace: Workspace, parts: Provender, snapshot: Snapshot, tell: Nar
     return outcome
 
 
-def _serve(workspace: Workspace, parts: Provender, outcome: TrainingOutcome, tell: Narrator) -> None:
-    with tell.step("Serve these weights with KServe, and ask for three patients") as say, _deployed(workspace, parts, outcome) as deployment:
-        for line in _answers(deployment):
-            say(line)
+def _serve(parts: Provender, outcome: TrainingOutcome, tell: Narrator) -> None:
+    with tell.step("Serve these weights with KServe, and ask for three patients") as say:
+        from api.kserve.deployment import Deployment
+
+        with Deployment.start(
+            parts,
+            endpoint=ENDPOINT,
+            artifact=outcome.artifact,
+            feature_service=SERVICE,
+            predictor=PREDICTOR,
+        ) as deployment:
+            say(f"loaded {deployment.provenance.artifact}")
+            risks = ", ".join(f"{risk:.3f}" for risk in _ask(deployment.infer_url))
+            say(f"risk within a year: {risks}")
+
+
+def _ask(url: str) -> list[float]:
+    """The answers of the endpoint, over HTTP, in the V2 protocol."""
+    patients = {"name": "patient_id", "shape": [len(PATIENTS)], "datatype": "INT64", "data": list(PATIENTS)}
+    body = json.dumps({"inputs": [patients]}).encode()
+    request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 - our own loopback server
+    with urlopen(request, timeout=60) as response:  # noqa: S310 - likewise
+        answers: list[float] = json.load(response)["outputs"][0]["data"]
+    return answers
 
 
 def _prove(workspace: Workspace, parts: Provender, tell: Narrator) -> str:
@@ -176,7 +203,7 @@ def _prove(workspace: Workspace, parts: Provender, tell: Narrator) -> str:
         replace_bytes(workspace.report, rendered(report, form="html"))
         write_endpoint_bundle(parts, ENDPOINT, workspace.bundle)
         replace_bytes(workspace.trust, trust_file(parts.keys, origin=parts.settings.origin))
-        result = verify_bundle(workspace.bundle, trust=workspace.trust, recompute=DataDirectory(workspace.data))
+        result = verify_bundle(workspace.bundle, trust=workspace.trust, recompute=DataDirectory(workspace.root))
         if not result.ok:
             failed = "; ".join(f"{step.name}: {step.reason}" for step in result.steps if step.failed)
             raise DemoFailed(f"The bundle was to verify: {failed}")
@@ -193,7 +220,11 @@ def _denial(output: str) -> Iterator[str]:
 
 def _hardware(hardware: Any) -> str:
     gpus = hardware["gpus"]
-    return ", ".join(gpu["model"] for gpu in gpus) if gpus else f"no GPU ({hardware['reason']}); CPU {hardware['cpu']['model']}"
+    return (
+        ", ".join(gpu["model"] for gpu in gpus)
+        if gpus
+        else f"no GPU ({hardware['reason']}); CPU {hardware['cpu']['model']}"
+    )
 
 
 def _near(path: Path) -> str:

@@ -6,9 +6,14 @@ The SDK ships the source of the function alone, so that it imports what it needs
 
 def fit(epochs: int) -> None:
     """Train the example's model on the snapshot called ``features``."""
-    from liver_risk import FEATURES, LABEL, SPLIT, train  # noqa: PLC0415
+    from liver_risk import (  # type: ignore[import-not-found] # the job brings this file along
+        FEATURES,
+        LABEL,
+        SPLIT,
+        train,
+    )
 
-    from api.kubeflow.worker import training_run  # noqa: PLC0415
+    from api.kubeflow.worker import training_run
 
     run = training_run()
     weights, metrics = train(run.snapshot("features"), seed=run.seed, epochs=epochs)

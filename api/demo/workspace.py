@@ -51,7 +51,7 @@ class Workspace:
 
 
 def prepare(example: Path, root: Path) -> Workspace:
-    """Copy the definitions anew (what an earlier demonstration made stays) and make the sources from the trial's data."""
+    """Copy the definitions anew (what an earlier demonstration made stays) and make the sources."""
     if not (example / "feature_store.yaml").is_file():
         raise ConfigurationError(
             f"There is no example repository at {example}. Run the demonstration from a checkout of Provender."
@@ -77,7 +77,9 @@ def load(path: Path) -> ModuleType:
 @contextmanager
 def variant(workspace: Workspace, name: str) -> Iterator[None]:
     """Within, the files of ``variants/<name>`` lie over the repository's own, which come back afterwards."""
-    overlay = [(path, workspace.repository / path.name) for path in (workspace.repository / "variants" / name).iterdir()]
+    overlay = [
+        (path, workspace.repository / path.name) for path in (workspace.repository / "variants" / name).iterdir()
+    ]
     before = {place: place.read_bytes() if place.exists() else None for _, place in overlay}
     try:
         for path, place in overlay:

@@ -19,7 +19,7 @@ _HOMES = {
     "AsofOfflineStoreConfig": "api.feast.asof_store",
 }
 
-__all__ = ["AsofOfflineStore", "AsofOfflineStoreConfig", "GovernedProvider", "GovernedRegistryStore"]  # noqa: F822 - lazily, by __getattr__
+__all__ = ["AsofOfflineStore", "AsofOfflineStoreConfig", "GovernedProvider", "GovernedRegistryStore"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+from feast.data_format import ParquetFormat
 from feast.data_source import DataSource
 from feast.feature_view import FeatureView
 from feast.infra.offline_stores import offline_utils
@@ -22,6 +23,7 @@ from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMeta
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
+from feast.saved_dataset import SavedDatasetStorage
 
 from api.feast.denial import NotOffered
 from lineage.asof import FeatureTable, point_in_time_join
@@ -30,13 +32,13 @@ from lineage.errors import SourceUnreadable
 from lineage.time_range import rows_between
 
 
-class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):  # type: ignore[misc] # Feast's models are untyped for mypy
+class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
     """``offline_store:`` block of an :class:`AsofOfflineStore`."""
 
     type: str = "api.feast.AsofOfflineStore"
 
 
-class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc] # Feast's classes are untyped for mypy
+class AsofOfflineStore(DuckDBOfflineStore):
     """Offline store over Parquet files; the join runs when the job is asked for its rows."""
 
     @staticmethod
@@ -59,11 +61,15 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc] # Feast's clas
                 " Pass entity_df=DataFrame, or configure Feast's dask store for a retrieval by date range."
             )
         timestamp = offline_utils.infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
-        tables = [
-            _feature_table(view, feature_refs, config=config, full_names=full_feature_names) for view in feature_views
-        ]
+        for view in feature_views:
+            _local(view.batch_source)
 
         def join() -> pa.Table:
+            # files are listed here, not above: what a run observed and what it read must be the same files
+            tables = [
+                _feature_table(view, feature_refs, config=config, full_names=full_feature_names)
+                for view in feature_views
+            ]
             return point_in_time_join(
                 spine_table(entity_df), tables, event_timestamp=timestamp, filter_by_created=filter_by_created_timestamp
             )
@@ -75,7 +81,9 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc] # Feast's clas
             max_event_timestamp=entity_df[timestamp].max(),
         )
         views = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
-        return AsofRetrievalJob(join, views, full_names=full_feature_names, metadata=metadata)
+        return AsofRetrievalJob(
+            join, views, full_names=full_feature_names, metadata=metadata, repo=Path(config.repo_path or "")
+        )
 
     @staticmethod
     def pull_latest_from_table_or_query(
@@ -115,10 +123,12 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc] # Feast's clas
         """A job that gives every row in the range: what a materialization reads, and a saved dataset."""
         times = [timestamp_field, *filter(None, [created_timestamp_column])]
         columns = [*join_key_columns, *feature_name_columns, *times]
-        return _range_job(config, data_source, columns=columns, timestamp=timestamp_field, start=start_date, end=end_date)
+        return _range_job(
+            config, data_source, columns=columns, timestamp=timestamp_field, start=start_date, end=end_date
+        )
 
 
-class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes are untyped for mypy
+class AsofRetrievalJob(RetrievalJob):
     """The rows of one point-in-time join, computed when asked for."""
 
     def __init__(
@@ -128,10 +138,12 @@ class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes ar
         *,
         full_names: bool,
         metadata: RetrievalMetadata | None,
+        repo: Path,
     ) -> None:
-        self._join, self._views, self._full_names, self._metadata = join, on_demand_feature_views, full_names, metadata
+        self._join, self._views, self._full_names = join, on_demand_feature_views, full_names
+        self._metadata, self._repo = metadata, repo
 
-    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:  # noqa: ARG002 - Feast's signature
+    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self._join()
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
@@ -152,21 +164,37 @@ class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes ar
         """What was asked."""
         return self._metadata
 
-    def persist(self, storage: SavedDatasetFileStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
-        """Write the rows as one Parquet file to ``storage``."""
-        write_parquet(self.to_arrow(timeout=timeout), storage, allow_overwrite=allow_overwrite)
+    def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
+        """Write the rows as one Parquet file to ``storage``. Raises NotOffered for one that is no file."""
+        if not isinstance(storage, SavedDatasetFileStorage):
+            raise NotOffered(f"AsofOfflineStore writes files; found a {type(storage).__name__}.")
+        write_parquet(self.to_arrow(timeout=timeout), storage, self._repo, allow_overwrite=allow_overwrite)
 
 
-def write_parquet(table: pa.Table, storage: SavedDatasetFileStorage, *, allow_overwrite: bool) -> None:
-    """Write ``table`` to the file of a saved dataset. Raises Feast's SavedDatasetLocationAlreadyExists."""
-    import pyarrow.parquet as pq  # noqa: PLC0415
-    from feast.errors import SavedDatasetLocationAlreadyExists  # noqa: PLC0415
+def write_parquet(table: pa.Table, storage: SavedDatasetFileStorage, repo: Path, *, allow_overwrite: bool) -> None:
+    """Write ``table`` to the file of a saved dataset, below ``repo`` if relative.
 
-    path = Path(storage.file_options.uri)
+    Raises NotOffered for another file system, and Feast's SavedDatasetLocationAlreadyExists.
+    """
+    import pyarrow.parquet as pq
+    from feast.errors import SavedDatasetLocationAlreadyExists
+
+    if "://" in storage.file_options.uri.removeprefix("file://"):
+        raise NotOffered(
+            f"{storage.file_options.uri} is no local path. Write to one, or take to_arrow() and write it yourself."
+        )
+    path = Path(FileSource.get_uri_for_file_path(repo, storage.file_options.uri).removeprefix("file://"))
     if path.exists() and not allow_overwrite:
         raise SavedDatasetLocationAlreadyExists(location=storage.file_options.uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
+
+
+def reads_plain_parquet(source: DataSource | None) -> TypeGuard[FileSource]:
+    """Whether a source is local Parquet files and nothing else."""
+    if not isinstance(source, FileSource) or "://" in source.path.removeprefix("file://"):
+        return False
+    return isinstance(source.file_format, ParquetFormat | None)
 
 
 def source_files(source: FileSource, repo: Path) -> list[Path]:
@@ -186,7 +214,7 @@ def _feature_table(view: FeatureView, refs: list[str], *, config: RepoConfig, fu
     asked = [ref.split(":", 1)[1] for ref in refs if ref.split(":", 1)[0] == prefix]
     keys = {projection.join_key_map.get(column.name, column.name): column.name for column in view.entity_columns}
     return FeatureTable(
-        rows=_dataset(source, Path(config.repo_path)),
+        rows=_dataset(source, Path(config.repo_path or "")),
         features={f"{base}__{name}" if full_names else name: theirs.get(name, name) for name in asked},
         keys={ours: theirs.get(name, name) for ours, name in keys.items() if name != "__dummy_id"},
         timestamp=theirs.get(source.timestamp_field, source.timestamp_field),
@@ -196,15 +224,19 @@ def _feature_table(view: FeatureView, refs: list[str], *, config: RepoConfig, fu
 
 
 def _range_job(config: RepoConfig, source: DataSource, **asked: Any) -> AsofRetrievalJob:
-    rows = _dataset(_local(source), Path(config.repo_path))
-    return AsofRetrievalJob(lambda: rows_between(rows, **asked), [], full_names=False, metadata=None)
+    repo = Path(config.repo_path or "")
+    local = _local(source)
+    return AsofRetrievalJob(
+        lambda: rows_between(_dataset(local, repo), **asked), [], full_names=False, metadata=None, repo=repo
+    )
 
 
-def _local(source: DataSource) -> FileSource:
-    if not isinstance(source, FileSource) or "://" in source.path.removeprefix("file://"):
+def _local(source: DataSource | None) -> FileSource:
+    if not reads_plain_parquet(source):
         raise NotOffered(
-            f"The source {source.name} is a {type(source).__name__} at {getattr(source, 'path', 'no path')}. AsofOfflineStore"
-            " reads local Parquet files; configure one of Feast's offline stores for other sources."
+            f"Found a {type(source).__name__} {getattr(source, 'name', '')} at {getattr(source, 'path', 'no path')}."
+            " AsofOfflineStore reads local Parquet files, and no table format, whose files hold deleted rows too;"
+            " configure one of Feast's offline stores for other sources."
         )
     return source
 
@@ -215,6 +247,6 @@ def _dataset(source: FileSource, repo: Path) -> Any:
         return ds.dataset([str(path) for path in files], format="parquet")
     except (OSError, pa.ArrowInvalid) as error:
         raise SourceUnreadable(
-            f"The source {source.name} at {source.path} cannot be read: {str(error).splitlines()[0]}. Expected Parquet files;"
-            " create them or correct the path of the source."
+            f"The source {source.name} at {source.path} cannot be read: {str(error).splitlines()[0]}. Expected Parquet"
+            " files; create them or correct the path of the source."
         ) from error

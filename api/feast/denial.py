@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import click
 
 from governance.errors import AnswerIsNo, Denied, ProvenderError, WrongQuestion
+from lineage.database import database_errors
 
 
 class FeastDenied(Denied, click.ClickException):
@@ -38,7 +39,8 @@ def told_to_feast() -> Iterator[None]:
     They stay ``Denied``, ``AnswerIsNo`` or ``WrongQuestion``, so SDK callers catch them by our names.
     """
     try:
-        yield
+        with database_errors():
+            yield
     except click.ClickException:
         raise
     except Denied as error:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 
-from api.assembly import Provender, process_actor
+from api.assembly import Provender
+from api.feast.caller import current_caller
 from api.feast.picture import draw
 from api.feast.shadowing import refuse_shadowed_modules
 from api.places import repository_places
@@ -41,31 +42,36 @@ class ApplyGate:
         places = repository_places(self._parts.settings)
         return decide(definitions, self._parts.policy(), gate="apply", places=places, today=datetime.now(UTC).date())
 
-    def decide(self, proto: RegistryProto, *, head: str | None) -> None:
-        """Refuse a proposed registry before anything is touched. A denial is recorded; raises Denied."""
-        definitions = self.definitions(proto)
-        if _changes_something(definitions, head):
-            refuse_shadowed_modules(self._parts.settings.repo)
-            self._record_and_enforce(self.verdict(definitions), only_denial=True)
+    def decide(self, proto: RegistryProto) -> None:
+        """Refuse a proposed registry before anything is touched. A denial is recorded; raises Denied.
+
+        It asks even where no definition changed: the policy, or the store that is about to be set up, may have.
+        """
+        refuse_shadowed_modules(self._parts.settings.repo)  # a shadowed file may look like no change at all
+        self.enforce(self.verdict(self.definitions(proto)))
 
     def commit(self, proto: RegistryProto, *, head: str | None) -> str:
         """Decide on what is about to be committed and record the decision; gives its definition version."""
         definitions = self.definitions(proto)
         if _changes_something(definitions, head):
             refuse_shadowed_modules(self._parts.settings.repo)
-            self._record_and_enforce(self.verdict(definitions), only_denial=False)
+            self._record_and_enforce(self.verdict(definitions))
         return definitions.digest
 
-    def _record_and_enforce(self, verdict: Verdict, *, only_denial: bool) -> None:
-        if not (only_denial and verdict.allowed):
-            self._parts.recorder.record(self._act(verdict))
+    def enforce(self, verdict: Verdict) -> None:
+        """Go on where the act is allowed. A denial is recorded; raises Denied."""
+        if not verdict.allowed:
+            self._record_and_enforce(verdict)
+
+    def _record_and_enforce(self, verdict: Verdict) -> None:
+        self._parts.recorder.record(self._act(verdict))
         verdict.enforce()
 
     def _act(self, verdict: Verdict) -> Act:
         project = self._parts.settings.project
         return Act(
             kind="decision",
-            actor=process_actor(),
+            actor=current_caller(),
             subjects=(Subject(f"definitions:{project}", "definitions-sha256", verdict.definitions),),
             predicate={**verdict.as_json(), "project": project, "repository": git_state(self._parts.settings.repo)},
         )

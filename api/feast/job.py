@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -12,20 +13,27 @@ from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMeta
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.saved_dataset import SavedDatasetStorage
 
-from api.feast.asof_store import write_parquet
-from api.feast.denial import NotOffered, told_to_feast
+from api.feast.denial import FeastRefused, NotOffered, told_to_feast
 from lineage.snapshots import Snapshot
 
 
-class GovernedRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classes are untyped for mypy
-    """One job, one run, one snapshot.
+class GovernedRetrievalJob(RetrievalJob):
+    """One job, one run, one snapshot, whichever threads ask for it.
 
     :param run: executes the engine's job, records, and gives the canonical rows with their snapshot.
+    :param copy: writes canonical rows to a storage if the labels allow its place.
     """
 
-    def __init__(self, inner: RetrievalJob, run: Callable[[RetrievalJob], tuple[pa.Table, Snapshot]]) -> None:
-        self._inner, self._run = inner, run
+    def __init__(
+        self,
+        inner: RetrievalJob,
+        run: Callable[[RetrievalJob], tuple[pa.Table, Snapshot]],
+        copy: Callable[[pa.Table, SavedDatasetFileStorage, bool], None],
+    ) -> None:
+        self._inner, self._run, self._copy = inner, run, copy
+        self._once = Lock()
         self._done: tuple[pa.Table, Snapshot] | None = None
+        self._failed: str | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -34,17 +42,29 @@ class GovernedRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classe
             raise NotOffered("This job has not run yet, so there is no snapshot. Call to_df() or to_arrow() first.")
         return self._done[1]
 
-    def to_arrow(self, validation_reference: Any = None, timeout: int | None = None) -> pa.Table:  # noqa: ARG002 - Feast's signature
+    def to_arrow(self, validation_reference: Any = None, timeout: int | None = None) -> pa.Table:
         """The rows, on-demand views included, in the canonical types and the spine's order."""
         if validation_reference is not None:
             raise NotOffered(
-                "A validation reference was given. Feast's profiler does not work with Great Expectations 1.x; put a suite"
-                " into expectations/<feature service>.json, which every retrieval of that service is held against."
+                "A validation reference was given. Feast's profiler does not work with Great Expectations 1.x; put a"
+                " suite into expectations/<feature service>.json, which every retrieval of the service is held against."
+            )
+        with self._once, told_to_feast():
+            return self._result()[0]
+
+    def _result(self) -> tuple[pa.Table, Snapshot]:
+        if self._failed is not None:
+            raise FeastRefused(
+                f"This retrieval has failed already ({self._failed}), and its run is closed. Ask again with"
+                " get_historical_features()."
             )
         if self._done is None:
-            with told_to_feast():
+            try:
                 self._done = self._run(self._inner)
-        return self._done[0]
+            except BaseException as error:
+                self._failed = type(error).__name__
+                raise
+        return self._done
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self.to_arrow(timeout=timeout)
@@ -68,23 +88,76 @@ class GovernedRetrievalJob(RetrievalJob):  # type: ignore[misc] # Feast's classe
         return self._inner.metadata
 
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
-        """Write the snapshot's rows to a file of a saved dataset. Raises NotOffered for other storages."""
+        """Write the snapshot's rows to a file of a saved dataset, where it may lie.
+
+        Raises NotOffered for other storages, FeastDenied for a place that the labels exclude.
+        """
         if not isinstance(storage, SavedDatasetFileStorage):
             raise NotOffered(
                 f"persist() to {type(storage).__name__} would let the engine write rows that were not recorded. Use"
                 " SavedDatasetFileStorage, or to_arrow() and write the rows yourself."
             )
-        write_parquet(self.to_arrow(timeout=timeout), storage, allow_overwrite=allow_overwrite)
+        rows = self.to_arrow(timeout=timeout)
+        with told_to_feast():
+            self._copy(rows, storage, allow_overwrite)
 
     def to_sql(self) -> NoReturn:
         """Refused: the rows of that query would leave unrecorded."""
-        raise NotOffered("to_sql() is refused: what the query returns would leave unrecorded. Use to_df() or to_arrow().")
+        raise NotOffered(
+            "to_sql() is refused: what the query returns would leave unrecorded. Use to_df() or to_arrow()."
+        )
 
     def to_remote_storage(self) -> NoReturn:
         """Refused: the engine would export rows that were not recorded."""
-        raise NotOffered("to_remote_storage() is refused: it would leave unrecorded. The snapshot's `uri` names the stored rows.")
+        raise NotOffered(
+            "to_remote_storage() is refused: it would leave unrecorded. The snapshot's `uri` names the stored rows."
+        )
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("to_"):
-            raise NotOffered(f"{name}() is refused: it would pass the engine's rows by the record. Use to_df() or to_arrow().")
+            raise NotOffered(
+                f"{name}() is refused: it would pass the engine's rows by the record. Use to_df() or to_arrow()."
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+class RefusedJob(RetrievalJob):
+    """A job that gives nothing out: Feast offers it where no verdict is asked and nothing would be recorded."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def _to_arrow_internal(self, timeout: int | None = None) -> NoReturn:
+        raise NotOffered(self._reason)
+
+    def _to_df_internal(self, timeout: int | None = None) -> NoReturn:
+        raise NotOffered(self._reason)
+
+    def to_sql(self) -> NoReturn:
+        """Refused, like every way out of this job."""
+        raise NotOffered(self._reason)
+
+    def persist(
+        self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None
+    ) -> NoReturn:
+        """Refused, like every way out of this job."""
+        raise NotOffered(self._reason)
+
+    def to_remote_storage(self) -> NoReturn:
+        """Refused, like every way out of this job."""
+        raise NotOffered(self._reason)
+
+    @property
+    def full_feature_names(self) -> bool:
+        """Of no consequence."""
+        return False
+
+    @property
+    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
+        """None are computed."""
+        return []
+
+    @property
+    def metadata(self) -> None:
+        """None."""
+        return

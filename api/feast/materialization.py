@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from feast.feature_view import FeatureView
 
-from api.assembly import Provender, process_actor
+from api.assembly import Provender
 from governance.assets import Definitions
 from governance.canonical import json_sha256, rfc3339
 from governance.verdict import Verdict
@@ -34,6 +34,8 @@ class Materialization:
     end: datetime
     definitions: Definitions
     verdict: Verdict
+    purpose: str | None
+    caller: str
     store: str
     """place of the online store"""
     run: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -45,15 +47,17 @@ class Materialization:
 
     def begin(self) -> None:
         """Record that the run was allowed and begins."""
-        self.parts.recorder.record(self._act("START", self._event("START", facets=self._verdict_facet()), (), opens=True))
+        self.parts.recorder.record(
+            self._act("START", self._event("START", facets=self._verdict_facet()), (), opens=True)
+        )
 
     def fail(self, error: BaseException) -> None:
         """Record that the run ended early; some rows may have reached the store."""
         event = self._event("FAIL", facets=events.error_facet(error))
         self.parts.recorder.record(self._act("FAIL", event, (), closes=True))
 
-    def complete(self, written: pa.Table, sources: tuple[SourceState, ...]) -> None:
-        """Record the digest of what was written, and from which source states."""
+    def result(self, written: pa.Table, sources: tuple[SourceState, ...]) -> Act:
+        """What is still to be recorded: the digest of what was written, and from which source states."""
         keys = sorted(column.name for column in self.view.entity_columns if column.name in written.column_names)
         digest = digest_table(canonical_table(written, types={}, rows=None, keys=keys))
         name = snapshot_name(digest.digest, rows=digest.rows, min_rows=self.parts.settings.governance.min_rows)
@@ -61,7 +65,7 @@ class Materialization:
         event = self._event("COMPLETE", inputs=sources, outputs=(output,))
         views = ({**self._view_json(sources), "digest": name, "rows": digest.rows},)
         subject = Subject(f"feature_view:{self.view.name}", *name.split(":", 1))
-        self.parts.recorder.record(self._act("COMPLETE", event, views, closes=True, subject=subject))
+        return self._act("COMPLETE", event, views, closes=True, subject=subject)
 
     def _facets(self, name: str, rows: int, written: pa.Table) -> dict[str, Any]:
         content = {"id": name, "rows": rows, "manifest": json_sha256({"id": name, "rows": rows})}
@@ -82,7 +86,11 @@ class Materialization:
 
     def _verdict_facet(self) -> dict[str, Any]:
         whole = self.verdict.as_json()
-        return {"provender_verdict": facet("ProvenderVerdictRunFacet", {n: whole[n] for n in ("outcome", "policy", "findings")})}
+        return {
+            "provender_verdict": facet(
+                "ProvenderVerdictRunFacet", {n: whole[n] for n in ("outcome", "policy", "findings")}
+            )
+        }
 
     def _event(
         self,
@@ -106,12 +114,13 @@ class Materialization:
         closes: bool = False,
         subject: Subject | None = None,
     ) -> Act:
-        asked = {"view": self.view.name, "start": rfc3339(self.start), "end": rfc3339(self.end)}
+        span = {"start": rfc3339(self.start), "end": rfc3339(self.end)}
+        asked = {"view": self.view.name, **span, "purpose": self.purpose}
         about = subject or Subject(f"run:{self.run}", "request-sha256", json_sha256(asked))
         whole = self.verdict.as_json()
         return Act(
             kind="materialization",
-            actor=process_actor(),
+            actor=self.caller,
             subjects=(about,),
             predicate={
                 "run": self.run,

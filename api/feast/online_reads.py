@@ -13,6 +13,7 @@ from typing import Any
 
 from feast import FeatureStore
 from feast.errors import FeastObjectNotFoundException
+from feast.feature_view import DUMMY_ENTITY_ID, FeatureView
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.repo_config import load_repo_config
 from feast.utils import _get_feature_views_to_use
@@ -50,7 +51,7 @@ class OnlineReads:
         """Raises ConfigurationError for a service that is not there."""
         config = load_repo_config(repo, repo / FEAST_FILE)
         config.registry.cache_ttl_seconds = 0  # Feast's word for "never read the registry again"
-        self._store = FeatureStore(config=config)
+        self._store = FeatureStore(repo_path=str(repo), config=config)
         registry, project = self._store.registry, config.project
         self._definitions = draw(registry.proto(), project=project, repo=repo).digest
         try:
@@ -64,8 +65,12 @@ class OnlineReads:
         views, _on_demand = _get_feature_views_to_use(registry, project, self._service, allow_cache=True)
         self._views = tuple(sorted({view.name for view in views}))
         self._features = {p.name: {f.name for f in p.features} for p in self._service.feature_view_projections}
-        columns = {column.name: column.dtype.to_value_type().name for view in views for column in view.entity_columns}
-        self._keys = tuple(JoinKey(name, type_) for name, type_ in sorted(columns.items()) if name != "__dummy_id")
+        self._keys = tuple(JoinKey(name, type_) for name, type_ in sorted(_join_keys(views).items()))
+        if unseen := sorted(set(self._views) - self._features.keys()):
+            raise ConfigurationError(
+                f"The feature service {service!r} uses {', '.join(unseen)} only through on-demand views, so that an"
+                " unknown entity would look like missing values. Add one of its features to the service."
+            )
 
     @property
     def definitions(self) -> str:
@@ -97,6 +102,15 @@ class OnlineReads:
             (row, view)
             for row in range(rows)
             for view in self._views
-            if (found := [statuses[name][row] for name in self._features.get(view, ()) if name in statuses])
-            and all(status == FieldStatus.NOT_FOUND for status in found)
+            if all(statuses[name][row] == FieldStatus.NOT_FOUND for name in self._features[view])
         ]
+
+
+def _join_keys(views: Sequence[FeatureView]) -> dict[str, str]:
+    """Name in a request → value type."""
+    return {
+        view.projection.join_key_map.get(column.name, column.name): column.dtype.to_value_type().name
+        for view in views
+        for column in view.entity_columns
+        if column.name != DUMMY_ENTITY_ID
+    }

@@ -67,7 +67,9 @@ def written_table(view: FeatureView, batches: Sequence[tuple[FeatureView, Sequen
         values = [_python(key.entity_values[list(key.join_keys).index(column.name)]) for key, *_ in rows]
         columns[column.name] = pa.array(values, arrow_type(column))
     for feature in view.features:
-        columns[feature.name] = pa.array([_python(values.get(feature.name)) for _, values, *_ in rows], arrow_type(feature))
+        columns[feature.name] = pa.array(
+            [_python(values.get(feature.name)) for _, values, *_ in rows], arrow_type(feature)
+        )
     columns["event_timestamp"] = pa.array([make_tzaware(moment) for _, _, moment, _ in rows], TIMESTAMP)
     created = [None if moment is None else make_tzaware(moment) for *_, moment in rows]
     columns["created_timestamp"] = pa.array(created, TIMESTAMP)

@@ -11,46 +11,68 @@ from feast.protos.feast.types.Value_pb2 import ValueType
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from api.feast.bookkeeping import CLASS, META, without
 from governance.assets import Asset, Definitions, Field, Input
+from governance.errors import ConfigurationError
 from governance.places import kafka_places, place_of, s3_place
 
 DUMMY_ENTITY = "__dummy"
 """The entity that Feast gives to views without one."""
 
-_BOOKKEEPING = frozenset({"meta", "body", "last_updated", "created_timestamp", "last_updated_timestamp"})
-"""Left out of definitions: times and state (``meta``), and the pickled ``body`` of a transformation, which holds
-the path of the file it came from and is not the same on two machines; its source text stays in."""
+_UNGOVERNED = ("feature_tables", "label_views", "validation_references")
+"""Objects that Feast knows and this picture has no word for: nothing may slip past the policy in one of them."""
 
 
 def draw(registry: RegistryProto, *, project: str, repo: Path) -> Definitions:
-    """All objects of ``project`` in the registry; relative paths of sources are below ``repo``."""
-    views = _view_kinds(registry, project)
+    """All objects of ``project`` in the registry; relative paths of sources are below ``repo``.
+
+    Raises ConfigurationError for objects that cannot be judged: of another project, or of a kind not known here.
+    """
+    _refuse_what_cannot_be_judged(registry, project)
+    views = _view_kinds(registry)
+    sources = {proto.name: _source_places(proto, repo) for proto in registry.data_sources}
     assets = [
-        *_draw(registry.data_sources, project, lambda proto: _source(proto, repo)),
-        *_draw(registry.entities, project, _entity),
-        *_draw(registry.feature_views, project, lambda proto: _feature_view("feature_view", proto, views)),
-        *_draw(registry.stream_feature_views, project, lambda proto: _feature_view("stream_feature_view", proto, views)),
-        *_draw(registry.on_demand_feature_views, project, lambda proto: _on_demand(proto, views)),
-        *_draw(registry.feature_services, project, lambda proto: _service(proto, views)),
-        *_draw(registry.saved_datasets, project, _saved_dataset),
-        *_draw(registry.permissions, project, _permission),
+        *(_source(proto, repo) for proto in registry.data_sources),
+        *(_entity(proto) for proto in registry.entities),
+        *(_feature_view("feature_view", proto, views, sources, repo) for proto in registry.feature_views),
+        *(_feature_view("stream_feature_view", proto, views, sources, repo) for proto in registry.stream_feature_views),
+        *(_on_demand(proto, views) for proto in registry.on_demand_feature_views),
+        *(_service(proto, views) for proto in registry.feature_services),
+        *(_saved_dataset(proto) for proto in registry.saved_datasets),
+        *(_permission(proto) for proto in registry.permissions),
     ]
     return Definitions(project, assets)
 
 
-def _draw(protos: Iterable[Any], project: str, draw_one: Any) -> Iterator[Asset]:
-    for proto in protos:
-        if getattr(proto, "spec", proto).project in (project, ""):
-            yield draw_one(proto)
+def _refuse_what_cannot_be_judged(registry: RegistryProto, project: str) -> None:
+    for kind in _UNGOVERNED:
+        if len(getattr(registry, kind)):
+            raise ConfigurationError(
+                f"The registry holds {kind.replace('_', ' ')}, which no policy can judge yet. Remove"
+                " them from the repository."
+            )
+    for proto in _objects(registry):
+        spec = getattr(proto, "spec", proto)
+        if spec.project not in (project, ""):
+            raise ConfigurationError(
+                f"The registry of project {project} holds {spec.name!r} of project {spec.project}, which its policy"
+                " does not judge. Give each project a registry path of its own."
+            )
 
 
-def _view_kinds(registry: RegistryProto, project: str) -> dict[str, str]:
+def _objects(registry: RegistryProto) -> Iterator[Any]:
+    for field, value in registry.ListFields():
+        if field.is_repeated and field.name not in ("projects", "project_metadata"):
+            yield from value
+
+
+def _view_kinds(registry: RegistryProto) -> dict[str, str]:
     kinds = {
         "feature_view": registry.feature_views,
         "stream_feature_view": registry.stream_feature_views,
         "on_demand_feature_view": registry.on_demand_feature_views,
     }
-    return {proto.spec.name: kind for kind, protos in kinds.items() for proto in protos if proto.spec.project == project}
+    return {proto.spec.name: kind for kind, protos in kinds.items() for proto in protos}
 
 
 def _source(proto: Any, repo: Path) -> Asset:
@@ -87,11 +109,18 @@ def _source_places(proto: Any, repo: Path) -> tuple[str, ...]:
 
 def _entity(proto: Any) -> Asset:
     spec = proto.spec
-    facts = {"description": spec.description, "join_key": spec.join_key, "value_type": ValueType.Enum.Name(spec.value_type)}
+    facts = {
+        "description": spec.description,
+        "join_key": spec.join_key,
+        "value_type": ValueType.Enum.Name(spec.value_type),
+    }
     return _plain("entity", spec, facts=facts, system=spec.name == DUMMY_ENTITY)
 
 
-def _feature_view(kind: str, proto: Any, views: Mapping[str, str]) -> Asset:
+def _feature_view(
+    kind: str, proto: Any, views: Mapping[str, str], known: Mapping[str, tuple[str, ...]], repo: Path
+) -> Asset:
+    """A view. It carries a copy of its source, which is what is read: where that lies elsewhere, the view says so."""
     spec = proto.spec
     sources = [spec.batch_source] if spec.HasField("batch_source") else []
     sources += [spec.stream_source] if spec.HasField("stream_source") else []
@@ -103,7 +132,13 @@ def _feature_view(kind: str, proto: Any, views: Mapping[str, str]) -> Asset:
         owner=spec.owner,
         tags=dict(spec.tags),
         fields=_fields(spec.features),
-        inputs=(*(Input(f"data_source:{source.name}") for source in sources), *upstream),
+        inputs=(*(Input(f"data_source:{source.name}") for source in sources), *_entities(spec), *upstream),
+        places=tuple(
+            place
+            for source in sources
+            for place in _source_places(source, repo)
+            if place not in known.get(source.name, ())
+        ),
         facts={
             "description": spec.description,
             "online": spec.online,
@@ -114,6 +149,11 @@ def _feature_view(kind: str, proto: Any, views: Mapping[str, str]) -> Asset:
         },
         definition=_definition(spec),
     )
+
+
+def _entities(spec: Any) -> Iterator[Input]:
+    """The entities of a view: their join keys are among its columns, so their labels are too."""
+    return (Input(f"entity:{name}") for name in spec.entities if name != DUMMY_ENTITY)
 
 
 def _on_demand(proto: Any, views: Mapping[str, str]) -> Asset:
@@ -185,12 +225,5 @@ def _fields(features: Iterable[Any]) -> tuple[Field, ...]:
 
 
 def _definition(message: Message) -> Any:
-    return _without_bookkeeping(MessageToDict(message, preserving_proto_field_name=True))
-
-
-def _without_bookkeeping(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_bookkeeping(inner) for key, inner in value.items() if key not in _BOOKKEEPING}
-    if isinstance(value, list):
-        return [_without_bookkeeping(inner) for inner in value]
-    return value
+    left_out = META if message.DESCRIPTOR.name == "DataSource" else META | CLASS
+    return MessageToDict(without(message, left_out), preserving_proto_field_name=True)

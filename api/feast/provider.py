@@ -13,28 +13,37 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from feast.feature_view import FeatureView
+from feast.infra.compute_engines.base import ComputeEngine
+from feast.infra.compute_engines.local.compute import LocalComputeEngine
+from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.passthrough_provider import PassthroughProvider
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
+from feast.saved_dataset import SavedDataset
 
-from api.assembly import Provender, opened, process_actor
-from api.feast.denial import told_to_feast
-from api.feast.job import GovernedRetrievalJob
+from api.assembly import Provender
+from api.feast.asof_store import write_parquet
+from api.feast.caller import current_caller
+from api.feast.denial import NotOffered, told_to_feast
+from api.feast.gate import ApplyGate
+from api.feast.governed import parts_of
+from api.feast.job import GovernedRetrievalJob, RefusedJob
 from api.feast.materialization import Materialization
 from api.feast.online_writes import watched, watching, written_table
 from api.feast.picture import draw
-from api.feast.registry_store import open_store
+from api.feast.registry_store import open_stores
 from api.feast.request import RetrievalRequest
 from api.feast.retrieval import Retrieval
-from api.feast.sources import observe_views
+from api.feast.sources import files_now, observe_views
 from api.places import repository_places
 from api.settings import PURPOSE
 from governance.assets import Definitions, Input
 from governance.decide import decide
 from governance.errors import ConfigurationError
+from governance.places import place_of
 from governance.purposes import current_purpose
 from governance.verdict import Gate, Verdict
 from lineage.canonical_table import ROW
@@ -43,18 +52,14 @@ from lineage.snapshots import Snapshot
 from lineage.source import FileKey, SourceState
 
 
-class GovernedProvider(PassthroughProvider):  # type: ignore[misc] # Feast's classes are untyped for mypy
+class GovernedProvider(PassthroughProvider):
     """The provider of a governed repository."""
 
     def __init__(self, config: RepoConfig) -> None:
         super().__init__(config)
         self._digests: dict[FileKey, str] = {}
         with told_to_feast():
-            if config.repo_path is None:
-                raise ConfigurationError(
-                    "A governed repository needs its path: open it with FeatureStore(repo_path=...), not from a bare configuration."
-                )
-            self._parts = opened(Path(config.repo_path).resolve(), getattr(config.registry, "governance", None))
+            self._parts = parts_of(config)
 
     @property
     def parts(self) -> Provender:
@@ -62,22 +67,34 @@ class GovernedProvider(PassthroughProvider):  # type: ignore[misc] # Feast's cla
         return self._parts
 
     @property
-    def online_store(self) -> OnlineStore:
+    def online_store(self) -> OnlineStore | None:  # type: ignore[override] # None where there is none, as in Feast itself
         """The configured online store, its writes watched."""
-        if super().online_store is not None:
-            self._online_store = watched(self._online_store)
-        return self._online_store
+        store: OnlineStore | None = super().online_store
+        if store is not None:
+            store = watched(store)
+            self.__dict__["_online_store"] = store  # Feast declares the attribute as None
+        return store
+
+    @property
+    def batch_engine(self) -> ComputeEngine:
+        """The configured compute engine. Raises NotOffered for one that Feast would call past this provider."""
+        engine = super().batch_engine
+        if engine.supports_batch:
+            raise NotOffered(f"{type(engine).__name__} would write online values that nobody sees. {_ENGINES}")
+        return engine
 
     def update_infra(self, *args: Any, **kwargs: Any) -> None:
         """Decide on the whole proposed registry, then let Feast change infrastructure. Raises FeastDenied."""
-        store = open_store(self.repo_config.registry)
         with told_to_feast():
-            if store is None:
+            stores = open_stores(self.repo_config.registry)
+            if not stores:
                 raise ConfigurationError(
-                    "This repository's provider is governed, but its registry is not, so definitions could be written past the"
-                    " policy. Set `registry: registry_store_type: api.feast.GovernedRegistryStore`."
+                    "This repository's provider is governed, but its registry is not: definitions could be written"
+                    " past the policy. Set `registry: registry_store_type: api.feast.GovernedRegistryStore`."
                 )
-        store.decide()
+            for store in stores:
+                self._refuse_other_repository(store.gate.parts.settings.repo)
+                store.decide(ApplyGate(self._parts))
         super().update_infra(*args, **kwargs)
 
     def get_historical_features(
@@ -92,23 +109,48 @@ class GovernedProvider(PassthroughProvider):  # type: ignore[misc] # Feast's cla
         **kwargs: Any,
     ) -> RetrievalJob:
         """Decide, record the start, and give a job that can only be read as a recorded snapshot. Raises FeastDenied."""
-        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
-        request = RetrievalRequest(
-            tuple(feature_refs), tuple(feature_views), tuple(on_demand), entity_df, full_feature_names, kwargs
-        )
         with told_to_feast():
+            _refuse_unknown_rows(entity_df)
+            on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+            request = RetrievalRequest(
+                tuple(feature_refs),
+                tuple(view for view in feature_views if isinstance(view, FeatureView)),
+                tuple(on_demand),
+                entity_df,
+                full_feature_names,
+                kwargs,
+                self._purpose(),
+            )
             retrieval = self._retrieval(request, registry)
             if not retrieval.verdict.allowed:
                 retrieval.deny()
             retrieval.start()
-        try:
-            numbered, rows = _numbered(entity_df)
-            arguments = (config, feature_views, feature_refs, numbered, registry, project, full_feature_names)
-            job = super().get_historical_features(*arguments, **kwargs)
-        except BaseException as error:
-            retrieval.fail(error)
-            raise
-        return GovernedRetrievalJob(job, self._execution(retrieval, rows))
+            make = super().get_historical_features
+
+            def engine_job() -> RetrievalJob:
+                rows = _numbered(request.spine)
+                return make(config, feature_views, feature_refs, rows, registry, project, full_feature_names, **kwargs)
+
+            try:
+                files = files_now(request.views, self._parts.settings.repo)
+                job = engine_job()
+            except BaseException as error:
+                retrieval.fail(error)
+                raise
+        return GovernedRetrievalJob(job, self._execution(retrieval, files, engine_job), self._copying(retrieval))
+
+    def retrieve_saved_dataset(self, config: RepoConfig, dataset: SavedDataset) -> RetrievalJob:
+        """A job that gives nothing out: what was saved is a snapshot, which is verified when it is read."""
+        return RefusedJob(
+            f"The rows of saved dataset {dataset.name} would leave unrecorded. Open the snapshot that was saved"
+            " instead: lineage.open_snapshot(job.snapshot.digest)."
+        )
+
+    def retrieve_feature_service_logs(self, feature_service: Any, *args: Any, **kwargs: Any) -> RetrievalJob:
+        """A job that gives nothing out: no verdict speaks of served values yet."""
+        return RefusedJob(
+            f"The logs of feature service {feature_service.name} would leave without a verdict and unrecorded."
+        )
 
     def materialize_single_feature_view(
         self,
@@ -127,6 +169,8 @@ class GovernedProvider(PassthroughProvider):  # type: ignore[misc] # Feast's cla
             super().materialize_single_feature_view(*arguments, **kwargs)
             return
         with told_to_feast():
+            if not isinstance(self.batch_engine, LocalComputeEngine):
+                raise NotOffered(f"{type(self.batch_engine).__name__} writes online values out of sight. {_ENGINES}")
             act = self._materialization(feature_view, start_date, end_date, registry)
             if not act.verdict.allowed:
                 act.deny()
@@ -136,60 +180,95 @@ class GovernedProvider(PassthroughProvider):  # type: ignore[misc] # Feast's cla
                 with watching() as batches:
                     super().materialize_single_feature_view(*arguments, **kwargs)
                 self._still(sources, (feature_view,))
-                act.complete(written_table(feature_view, batches), sources)
+                result = act.result(written_table(feature_view, batches), sources)
             except BaseException as error:
                 act.fail(error)
                 raise
+            self._parts.recorder.record(result)
+
+    def _refuse_other_repository(self, theirs: Path) -> None:
+        if theirs != self._parts.settings.repo:
+            raise ConfigurationError(
+                f"The registry was opened in {theirs}, the provider in {self._parts.settings.repo}: from a bare configuration"
+                " Feast takes the working directory for the repository. Open it with FeatureStore(repo_path=...)."
+            )
 
     def _retrieval(self, request: RetrievalRequest, registry: BaseRegistry) -> Retrieval:
         definitions = self._definitions(registry)
         asked = tuple(Input(key, names) for key, names in request.keys(definitions).items())
-        verdict = self._verdict(definitions, "retrieve", asked)
+        verdict = self._verdict(definitions, "retrieve", asked, request.purpose)
         store = type(self.offline_store)
-        engine = {"name": store.__name__, "version": version("duckdb" if "duckdb" in str(store.__mro__).lower() else "feast")}
-        return Retrieval(self._parts, request, definitions, verdict, engine)
+        engine = "duckdb" if "duckdb" in str(store.__mro__).lower() else "feast"
+        named = {"name": store.__name__, "version": version(engine)}
+        return Retrieval(self._parts, request, definitions, verdict, current_caller(), named)
 
     def _materialization(
         self, view: FeatureView, start: datetime, end: datetime, registry: BaseRegistry
     ) -> Materialization:
-        definitions = self._definitions(registry)
+        definitions, purpose = self._definitions(registry), self._purpose()
         kind = "stream_feature_view" if f"stream_feature_view:{view.name}" in definitions else "feature_view"
-        verdict = self._verdict(definitions, "materialize", (Input(f"{kind}:{view.name}"),))
-        places = repository_places(self._parts.settings).get("online_store", ())
+        verdict = self._verdict(definitions, "materialize", (Input(f"{kind}:{view.name}"),), purpose)
+        places = " ".join(repository_places(self._parts.settings).get("online_store", ()))
         moments = (_aware(start), _aware(end))
-        return Materialization(self._parts, view, *moments, definitions, verdict, " ".join(places))
+        return Materialization(self._parts, view, *moments, definitions, verdict, purpose, current_caller(), places)
 
     def _definitions(self, registry: BaseRegistry) -> Definitions:
         settings = self._parts.settings
         return draw(registry.proto(), project=settings.project, repo=settings.repo)
 
-    def _verdict(self, definitions: Definitions, gate: Gate, asked: Sequence[Input]) -> Verdict:
+    def _purpose(self) -> str | None:
+        stated = current_purpose(otherwise=os.environ.get(PURPOSE))
+        return self._parts.policy().purpose_of(stated, caller=current_caller())
+
+    def _verdict(
+        self, definitions: Definitions, gate: Gate, asked: Sequence[Input], purpose: str | None, **more: tuple[str, ...]
+    ) -> Verdict:
         return decide(
             definitions,
             self._parts.policy(),
             gate=gate,
-            places=repository_places(self._parts.settings),
+            places={**repository_places(self._parts.settings), **more},
             objects=asked,
-            purpose=current_purpose(otherwise=os.environ.get(PURPOSE)),
-            caller=process_actor(),
+            purpose=purpose,
+            caller=current_caller(),
             today=datetime.now(UTC).date(),
         )
 
     def _execution(
-        self, retrieval: Retrieval, rows: int | None
+        self, retrieval: Retrieval, files: object, engine_job: Callable[[], RetrievalJob]
     ) -> Callable[[RetrievalJob], tuple[pa.Table, Snapshot]]:
+        """What a job does when it is first asked for its rows."""
+        views, spine, repo = retrieval.request.views, retrieval.request.spine, self._parts.settings.repo
+
         def execute(job: RetrievalJob) -> tuple[pa.Table, Snapshot]:
             try:
-                sources = self._observed(retrieval.request.views)
-                table = retrieval.execute(job, rows)
-                self._still(sources, retrieval.request.views)
-                snapshot = retrieval.complete(table, sources)
+                sources = self._observed(views)
+                # an engine may list files when its job is made; those that are there now are the ones on record
+                current = job if files_now(views, repo) == files else engine_job()
+                table = retrieval.execute(current, len(spine) if isinstance(spine, pd.DataFrame) else None)
+                self._still(sources, views)
+                snapshot, act = retrieval.result(table, sources)
             except BaseException as error:
                 retrieval.fail(error)
                 raise
+            # Outside: if this fails there is no telling whether it was recorded, so nothing else is said of the run.
+            self._parts.recorder.record(act)
             return table, snapshot
 
         return execute
+
+    def _copying(self, retrieval: Retrieval) -> Callable[[pa.Table, SavedDatasetFileStorage, bool], None]:
+        """What a job does when its rows shall also lie in a file of the caller's."""
+        request, definitions, repo = retrieval.request, retrieval.definitions, self._parts.settings.repo
+
+        def copy(rows: pa.Table, storage: SavedDatasetFileStorage, overwrite: bool) -> None:
+            asked = [Input(key, names) for key, names in request.keys(definitions).items()]
+            place = place_of(storage.file_options.uri, base=repo)
+            verdict = self._verdict(definitions, "retrieve", asked, request.purpose, saved_dataset=(place,))
+            ApplyGate(self._parts).enforce(verdict)
+            write_parquet(rows, storage, repo, allow_overwrite=overwrite)
+
+        return copy
 
     def _observed(self, views: tuple[FeatureView, ...]) -> tuple[SourceState, ...]:
         return observe_views(views, self._parts.settings.repo, self._digests)
@@ -200,18 +279,27 @@ class GovernedProvider(PassthroughProvider):  # type: ignore[misc] # Feast's cla
         for old, new in zip(before, after, strict=True):
             if old.files != new.files:
                 raise SourceUnreadable(
-                    f"The source {old.name} changed while it was read, so its rows belong to no one state. Run again when"
-                    " its writer is done."
+                    f"The source {old.name} changed while it was read, so its rows belong to no one state. Run again"
+                    " when its writer is done."
                 )
 
 
-def _numbered(spine: pd.DataFrame | str | None) -> tuple[pd.DataFrame | str | None, int | None]:
-    """The spine with a column that numbers its rows, and how many there are; others have no order to keep."""
-    if not isinstance(spine, pd.DataFrame):
-        return spine, None
-    if ROW in spine.columns:
+_ENGINES = "Materialize with Feast's local compute engine: it is the one whose writes are recorded."
+
+
+def _refuse_unknown_rows(spine: object) -> None:
+    if spine is not None and not isinstance(spine, pd.DataFrame | str):
+        raise NotOffered(
+            f"The entity rows are a {type(spine).__module__}.{type(spine).__name__}, whose rows cannot be followed"
+            " through the join. Pass a pandas DataFrame."
+        )
+    if isinstance(spine, pd.DataFrame) and ROW in spine.columns:
         raise ConfigurationError(f"The entity rows already have a column {ROW}, which is ours. Rename it.")
-    return spine.assign(**{ROW: np.arange(len(spine), dtype=np.int64)}), len(spine)
+
+
+def _numbered(spine: pd.DataFrame | str | None) -> pd.DataFrame | str | None:
+    """The spine with a column that numbers its rows; others have no order to keep."""
+    return spine.assign(**{ROW: np.arange(len(spine), dtype=np.int64)}) if isinstance(spine, pd.DataFrame) else spine
 
 
 def _aware(moment: datetime) -> datetime:

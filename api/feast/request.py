@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -31,6 +32,13 @@ class RetrievalRequest:
     full_feature_names: bool
     options: Mapping[str, Any]
     """``filter_by_created_timestamp``, ``start_date``, ``end_date`` where given"""
+    purpose: str | None = None
+    """what the caller acts for"""
+
+    def __post_init__(self) -> None:
+        """Keep the entity rows as they are now: the caller may change its frame before the job runs."""
+        if isinstance(self.spine, pd.DataFrame):
+            object.__setattr__(self, "spine", self.spine.copy())
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -40,20 +48,33 @@ class RetrievalRequest:
             "features": sorted(self.refs),
             "full_feature_names": self.full_feature_names,
             "options": {name: str(value) for name, value in sorted(self.options.items())},
+            "purpose": self.purpose,
             "spine": None if frame is None else {"columns": sorted(map(str, frame.columns)), "rows": len(frame)},
+            **({"query_sha256": sha256(self.spine.encode()).hexdigest()} if isinstance(self.spine, str) else {}),
         }
 
     @property
     def digest(self) -> str:
-        """hex SHA-256 of the request"""
+        """Hex SHA-256 of the request."""
         return json_sha256(self.document)
 
     @property
     def asked(self) -> frozenset[tuple[str, str]]:
         """(view, feature) of everything asked for, under the views' own names."""
-        names = {view.projection.name_to_use(): view.name for view in (*self.views, *self.on_demand)}
-        pairs = (ref.split(":", 1) for ref in self.refs)
-        return frozenset((names.get(prefix, prefix), name) for prefix, name in pairs)
+        return frozenset((name, feature) for name, feature, _ in self.columns)
+
+    @property
+    def columns(self) -> tuple[tuple[str, str, str], ...]:
+        """(view, feature, output column) of everything asked for; a view may be asked for under several aliases."""
+        views = {view.projection.name_to_use(): view for view in (*self.views, *self.on_demand)}
+        return tuple(self._column(views, *ref.split(":", 1)) for ref in sorted(self.refs))
+
+    def _column(self, views: Mapping[str, Any], prefix: str, feature: str) -> tuple[str, str, str]:
+        if prefix not in views:  # such as one version of a view: no verdict knows it, so it will be denied
+            return prefix, feature, feature
+        view = views[prefix]
+        base = view.projection.name_alias or view.name
+        return view.name, feature, f"{base}__{feature}" if self.full_feature_names else feature
 
     def keys(self, definitions: Definitions) -> dict[str, tuple[str, ...]]:
         """Keys of the views asked for, with the features asked of each."""

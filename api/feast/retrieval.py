@@ -12,9 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from feast.feature_view import FeatureView
 from feast.infra.offline_stores.offline_store import RetrievalJob
 
-from api.assembly import Provender, process_actor
+from api.assembly import Provender
 from api.feast.request import RetrievalRequest
 from governance.assets import Definitions, Input
 from governance.canonical import rfc3339, utc_now
@@ -39,6 +40,7 @@ class Retrieval:
     request: RetrievalRequest
     definitions: Definitions
     verdict: Verdict
+    caller: str
     engine: Mapping[str, str]
     """name and version of the offline store"""
     run: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -50,7 +52,9 @@ class Retrieval:
 
     def start(self) -> None:
         """Record that the run was allowed and begins."""
-        self.parts.recorder.record(self._act("START", event=self._event("START", facets=self._verdict_facet()), opens=True))
+        self.parts.recorder.record(
+            self._act("START", event=self._event("START", facets=self._verdict_facet()), opens=True)
+        )
 
     def fail(self, error: BaseException) -> None:
         """Record that the run ended without a result."""
@@ -62,17 +66,15 @@ class Retrieval:
         """The engine's rows in canonical form. Raises RetrievalBroken, LossyCast, and whatever the engine raises."""
         return canonical_table(job.to_arrow(), types=self.request.types(), rows=rows, keys=self.request.join_keys)
 
-    def complete(self, table: pa.Table, sources: tuple[SourceState, ...]) -> Snapshot:
-        """Validate, store and record the canonical rows that were read from ``sources``."""
+    def result(self, table: pa.Table, sources: tuple[SourceState, ...]) -> tuple[Snapshot, Act]:
+        """Validate and store the canonical rows that were read from ``sources``; what is still to be recorded."""
         digest = digest_table(table)
         facts = {**self._facts(sources), "validation": self._validate(table)}
         manifest = {**facts, **_statistics(table, self.request.timestamp), "created": rfc3339(utc_now())}
         snapshot, document = self.parts.snapshots.put(table, digest, run=self.run, manifest=manifest)
         named = {**facts, "snapshot": snapshot.id, "rows": snapshot.rows, "manifest": sha256(document).hexdigest()}
         event = self._event("COMPLETE", inputs=sources, outputs=(self._output(table, snapshot, named, sources),))
-        subject = _subject(snapshot)
-        self.parts.recorder.record(self._act("COMPLETE", event=event, closes=True, extra=named, subject=subject))
-        return snapshot
+        return snapshot, self._act("COMPLETE", event=event, closes=True, extra=named, subject=_subject(snapshot))
 
     def _facts(self, sources: tuple[SourceState, ...]) -> dict[str, Any]:
         return {
@@ -90,10 +92,16 @@ class Retrieval:
         suites = applicable_suites(self.definitions, self.request.asked, self.parts.settings.repo / "expectations")
         if not suites:
             return []
-        from governance.validation.gx import validate  # noqa: PLC0415 - Great Expectations takes seconds to import
+        from governance.validation.gx import validate  # Great Expectations takes seconds to import
 
-        plain = table.rename_columns([name.split("__", 1)[-1] for name in table.column_names]) if self.request.full_feature_names else table
+        plain = table.rename_columns([self._plain_names.get(name, name) for name in table.column_names])
         return [result.as_json() for suite in suites for result in validate(plain, suite)]
+
+    @property
+    def _plain_names(self) -> dict[str, str]:
+        """Output column → feature, where the suites' names are meant: those that no two views share."""
+        names = [feature for _, feature, _ in self.request.columns]
+        return {column: name for _, name, column in self.request.columns if names.count(name) == 1}
 
     @cached_property
     def _labels(self) -> Any:
@@ -129,7 +137,9 @@ class Retrieval:
         datasets = [events.source_dataset(source) for source in inputs]
         return events.run_event(state, run=self.run, job=job, inputs=datasets, outputs=outputs, run_facets=facets)
 
-    def _output(self, table: pa.Table, snapshot: Snapshot, named: Mapping[str, Any], sources: tuple[SourceState, ...]) -> Dataset:
+    def _output(
+        self, table: pa.Table, snapshot: Snapshot, named: Mapping[str, Any], sources: tuple[SourceState, ...]
+    ) -> Dataset:
         content = {"id": snapshot.id, "rows": snapshot.rows, "manifest": named["manifest"]}
         labels = {name: named["labels"][name] for name in ("residency", "pii", "purpose")}
         facets = {
@@ -145,22 +155,12 @@ class Retrieval:
 
     def _column_lineage(self, sources: tuple[SourceState, ...]) -> dict[str, list[tuple[Dataset, str]]]:
         datasets = {source.name: events.source_dataset(source) for source in sources}
-        asked = self.request.asked
-        columns: dict[str, list[tuple[Dataset, str]]] = {}
-        made: dict[str, list[tuple[Dataset, str]]] = {}
-        for view in self.request.views:
-            theirs = {new: old for old, new in view.batch_source.field_mapping.items()}
-            base = view.projection.name_alias or view.name
-            origin = {f.name: (datasets[view.batch_source.name], theirs.get(f.name, f.name)) for f in view.features}
-            made[view.name] = list(origin.values())
-            for name in (n for v, n in sorted(asked) if v == view.name):
-                columns[f"{base}__{name}" if self.request.full_feature_names else name] = [origin[name]]
+        made = {view.name: _origin(view, datasets) for view in self.request.views}
         for view in self.request.on_demand:
-            inputs = [one for source in view.source_feature_view_projections.values() for one in made.get(source.name, [])]
-            base = view.projection.name_alias or view.name
-            for name in (n for v, n in sorted(asked) if v == view.name):
-                columns[f"{base}__{name}" if self.request.full_feature_names else name] = inputs
-        return columns
+            below = {one.name for one in view.source_feature_view_projections.values()}
+            inputs = [each for name in sorted(below & made.keys()) for origin in made[name].values() for each in origin]
+            made[view.name] = {feature.name: inputs for feature in view.features}
+        return {column: made[view][feature] for view, feature, column in self.request.columns if feature in made[view]}
 
     def _act(
         self,
@@ -183,7 +183,7 @@ class Retrieval:
         about = subject or Subject(f"run:{self.run}", "request-sha256", self.request.digest)
         return Act(
             kind="retrieval",
-            actor=process_actor(),
+            actor=self.caller,
             subjects=(about,),
             predicate={**basic, **(extra or {})},
             event=event,
@@ -191,6 +191,15 @@ class Retrieval:
             opens=opens,
             closes=closes,
         )
+
+
+def _origin(view: FeatureView, datasets: Mapping[str, Dataset]) -> dict[str, list[tuple[Dataset, str]]]:
+    """Feature → source column; empty for a view whose source is no batch source."""
+    if view.batch_source is None:
+        return {}
+    theirs = {new: old for old, new in view.batch_source.field_mapping.items()}
+    source = datasets[view.batch_source.name]
+    return {feature.name: [(source, theirs.get(feature.name, feature.name))] for feature in view.features}
 
 
 def _subject(snapshot: Snapshot) -> Subject:

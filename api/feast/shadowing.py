@@ -22,8 +22,8 @@ def refuse_shadowed_modules(repo: Path) -> None:
         origin = _origin(name)
         if origin is not None and origin != path:
             raise ConfigurationError(
-                f"{path.name} is shadowed: Python finds the module {name!r} at {origin}, so Feast would miss this file's"
-                " objects and delete them from the registry. Nothing was written. Rename the file."
+                f"{path.name} is shadowed: Python finds the module {name!r} at {origin}, so Feast would miss this"
+                " file's objects and delete them from the registry. Nothing was written. Rename the file."
             )
 
 

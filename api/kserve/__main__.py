@@ -7,4 +7,6 @@ import sys
 from api.kserve.server import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    del sys.argv[1:]  # `import kserve` parses the command line of its process, whoever's that is
+    sys.exit(main(arguments))

@@ -6,7 +6,8 @@ and mounts the routes for reading and inference alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -45,7 +46,13 @@ def create_application(model: Model, provenance: Mapping[str, Any]) -> FastAPI:
     """The application that serves ``model`` and answers ``provenance`` about it."""
     repository = ModelRepository()
     repository.update(model)
-    application = FastAPI(title=f"Endpoint {model.name}", docs_url=None, redoc_url=None, on_shutdown=[model.stop])
+
+    @asynccontextmanager
+    async def lifespan(_application: FastAPI) -> AsyncIterator[None]:
+        yield
+        model.stop()
+
+    application = FastAPI(title=f"Endpoint {model.name}", docs_url=None, redoc_url=None, lifespan=lifespan)
     application.include_router(_routes(V2Endpoints(_Plane(repository)), model.name, provenance))
     application.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
     for kind in _STATUS:

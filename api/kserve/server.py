@@ -58,8 +58,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.end_with_parent:
         end_with_parent()
     try:
-        application = prepare(options)
-        run(application, port=options.port, announce=announce)
+        with bound_socket(options.port) as bound:  # first: a port that is taken need not wait for the model
+            run(prepare(options), bound=bound, announce=announce)
     except (AnswerIsNo, UnknownArtifact) as error:
         return _say(error, code=1)
     except WrongQuestion as error:
@@ -111,8 +111,8 @@ def prepare(options: Options) -> FastAPI:
     return create_application(model, provenance)
 
 
-def run(application: FastAPI, *, port: int, announce: Callable[[str], None]) -> None:
-    """Answer requests on loopback until a signal ends it; ``announce`` gets the address once it answers."""
+def run(application: FastAPI, *, bound: socket.socket, announce: Callable[[str], None]) -> None:
+    """Answer requests on ``bound`` until a signal ends it; ``announce`` gets the address once it answers."""
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -128,11 +128,11 @@ def run(application: FastAPI, *, port: int, announce: Callable[[str], None]) -> 
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    with _bound(port) as bound:
-        Server(config).run(sockets=[bound])
+    Server(config).run(sockets=[bound])
 
 
-def _bound(port: int) -> socket.socket:
+def bound_socket(port: int) -> socket.socket:
+    """A socket on loopback that does not listen yet. Raises ConfigurationError."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

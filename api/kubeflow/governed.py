@@ -40,20 +40,19 @@ class GovernedTraining:
     run: str
 
     def refuse_unusable(self) -> None:
-        """Raise ValidationFailed where a snapshot failed a critical expectation in the run that gave it last."""
+        """Raise ValidationFailed where a snapshot failed a critical expectation in any run that gave it."""
         for name in self.snapshots.values():
             for run in self.parts.snapshots.runs(name):
-                failed = [one for one in self.parts.snapshots.manifest(name, run)["validation"] if _forbids(one)]
-                if failed:
-                    listed = "; ".join(f"{one['expectation']} of {one['column'] or 'the table'}" for one in failed)
-                    raise ValidationFailed(
-                        f"Snapshot {name} may not be trained on: it failed {len(failed)} critical expectations ({listed})."
-                        " Correct the source and retrieve again, or change the suite and say why."
-                    )
+                _refuse_failed(name, self.parts.snapshots.manifest(name, run)["validation"])
 
     def start(self, seed: int, hyperparameters: Mapping[str, Json]) -> None:
         """Record that the run begins."""
-        asked = {"model": self.name, "snapshots": dict(self.snapshots), "seed": seed, "hyperparameters": dict(hyperparameters)}
+        asked = {
+            "model": self.name,
+            "snapshots": dict(self.snapshots),
+            "seed": seed,
+            "hyperparameters": dict(hyperparameters),
+        }
         subject = Subject(f"run:{self.run}", "request-sha256", json_sha256(asked))
         act = Act(
             kind="training-start",
@@ -71,9 +70,16 @@ class GovernedTraining:
         subject = (model_subject(outcome),)
         dataset = Dataset(self._namespace, f"model/{self.name}", events.version_facet(outcome.artifact))
         event = self._event("COMPLETE", outputs=(dataset,), facets=_training_facet(outcome))
-        actor, predicate = process_actor(), training_predicate(outcome)
+        actor = process_actor()
         training = Act(
-            kind="training", actor=actor, subjects=subject, predicate=predicate, type=PREDICATE_TYPE, event=event, run=self.run, closes=True
+            kind="training",
+            actor=actor,
+            subjects=subject,
+            predicate=training_predicate(outcome),
+            type=PREDICATE_TYPE,
+            event=event,
+            run=self.run,
+            closes=True,
         )
         artifact = Act(kind="artifact", actor=actor, subjects=subject, predicate=artifact_predicate(outcome))
         self.parts.recorder.record(training, artifact)
@@ -107,8 +113,9 @@ class GovernedTraining:
     def _event(
         self, state: events.RunState, *, outputs: tuple[Dataset, ...] = (), facets: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
+        snapshots = sorted(self.snapshots.items())
         inputs = [
-            Dataset(self._namespace, f"snapshot/{alias}", events.version_facet(name)) for alias, name in sorted(self.snapshots.items())
+            Dataset(self._namespace, f"snapshot/{alias}", events.version_facet(name)) for alias, name in snapshots
         ]
         job = Job(self._namespace, f"trainjob/{self.name}", "TRAINING")
         return events.run_event(state, run=self.run, job=job, inputs=inputs, outputs=outputs, run_facets=facets)
@@ -162,9 +169,20 @@ def train_governed(
 def _model_key(parts: Provender) -> Path:
     if parts.settings.keys.startswith(("env:", "pkcs11:")):
         raise ConfigurationError(
-            f"`governance: keys:` is {parts.settings.keys!r}. Expected a directory: OpenSSF model signing reads its key from a file."
+            f"`governance: keys:` is {parts.settings.keys!r}. Expected a directory: OpenSSF model signing reads its key"
+            " from a file."
         )
     return Path(parts.settings.keys) / "model.pem"
+
+
+def _refuse_failed(name: str, validation: Sequence[Mapping[str, Any]]) -> None:
+    failed = [one for one in validation if _forbids(one)]
+    if failed:
+        listed = "; ".join(f"{one['expectation']} of {one['column'] or 'the table'}" for one in failed)
+        raise ValidationFailed(
+            f"Snapshot {name} may not be trained on: it failed {len(failed)} critical expectations ({listed})."
+            " Correct the source and retrieve again, or change the suite and say why."
+        )
 
 
 def _forbids(result: Mapping[str, Any]) -> bool:

@@ -1,0 +1,54 @@
+"""The parts behind one Feast configuration, found and checked before anything is opened or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from feast.repo_config import RegistryConfig, RepoConfig
+
+from api.assembly import Provender, opened
+from api.places import repository_places
+from api.settings import Settings, load_settings
+from governance.errors import ConfigurationError
+from governance.policy_file import load_policy
+
+
+def parts_of_registry(config: RegistryConfig, repo: Path | None) -> Provender:
+    """The parts that ``registry: governance:`` leads to. Raises WrongQuestion."""
+    if repo is None:
+        raise ConfigurationError(
+            "A governed repository needs its path: open it with FeatureStore(repo_path=...), not from a bare"
+            " configuration."
+        )
+    file = getattr(config, "governance", None)
+    if file is not None and not isinstance(file, str):
+        raise ConfigurationError(
+            f"`registry: governance:` is {file!r}. Expected the file that holds the governance block."
+        )
+    _check(load_settings(repo.resolve(), file=file))
+    return opened(repo.resolve(), file)
+
+
+def parts_of(config: RepoConfig) -> Provender:
+    """The same, with the stores that Feast really uses: ``-f other.yaml`` may name others than the governance file."""
+    parts = parts_of_registry(config.registry, None if config.repo_path is None else Path(config.repo_path))
+    settings = replace(parts.settings, document={**parts.settings.document, **_stores(config)})
+    _check(settings)
+    return replace(parts, settings=settings)
+
+
+def _check(settings: Settings) -> None:
+    """Raise WrongQuestion where the policy or a place cannot be read, before a file is made."""
+    load_policy(settings.policy)
+    repository_places(settings)
+
+
+def _stores(config: RepoConfig) -> Mapping[str, Any]:
+    online = config.online_config
+    return {
+        "online_store": online.model_dump() if hasattr(online, "model_dump") else online,
+        "registry": {"path": config.registry.path},
+    }
