@@ -9,12 +9,16 @@ from typing import Any
 
 
 def git_state(directory: Path) -> dict[str, Any]:
-    """``{"commit", "dirty"}`` of the git work tree around ``directory``; both None where there is none."""
+    """``{"commit", "dirty"}`` of the git work tree around ``directory``; both None where there is none.
+
+    A directory of which git tracks no file (an ignored copy, say) is dirty: its files are not those of the commit.
+    """
     commit = _git(directory, "rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "dirty": None}
     changes = _git(directory, "status", "--porcelain", "--", ".")
-    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+    tracked = _git(directory, "ls-files", "--", ".")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes) or not tracked}
 
 
 def _git(directory: Path, *arguments: str) -> str | None:

@@ -62,8 +62,10 @@ def point_in_time_join(
 
 
 def _taken(table: FeatureTable, source: Any, rows: Any) -> Iterator[tuple[str, Any]]:
+    from lineage.lossless import takeable
+
     for at, name in enumerate(table.features):
-        yield name, source.column(f"feature_{at}").take(rows)
+        yield name, takeable(source.column(f"feature_{at}")).take(rows)
 
 
 def _require_columns(spine: Any, names: Sequence[str]) -> None:

@@ -66,7 +66,8 @@ def _ticks(schema: pa.Schema, name: str) -> tuple[Any, int]:
         return field.cast(pa.timestamp("ms")).cast(pa.int64()), 10**3
     if not pa.types.is_timestamp(found):
         raise SourceUnreadable(
-            f"A source has {'no one column' if pa.types.is_null(found) else found} where its timestamps {name!r} should be. Expected a timestamp or"
+            f"A source has {'no one column' if pa.types.is_null(found) else found} where its timestamps {name!r}"
+            " should be. Expected a timestamp or"
             " date column; correct the source, or the timestamp_field of the data source."
         )
     return field.cast(pa.int64()), _PER_SECOND[found.unit]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage.errors import RetrievalBroken
-from lineage.lossless import lossless
+from lineage.lossless import lossless, takeable
 from lineage.row_order import sorted_rows
 
 ROW = "__provender_row"
@@ -38,7 +38,8 @@ def canonical_table(
         raise RetrievalBroken(
             f"The engine's answer has more than one column named {twice}. Ask with full_feature_names=True."
         )
-    ordered = table if rows is None else _spine_order(table, rows)
+    plain = pa.table({name: takeable(table.column(name)) for name in table.column_names})
+    ordered = plain if rows is None else _spine_order(plain, rows)
     typed = pa.table({name: _typed(name, ordered.column(name), types.get(name)) for name in ordered.column_names})
     return typed if rows is not None else sorted_rows(typed, keys)
 

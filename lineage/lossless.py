@@ -51,7 +51,15 @@ def decoded(column: Column) -> Column:
     return decoded(pc.run_end_decode(column)) if pa.types.is_run_end_encoded(kind) else column
 
 
+def takeable(column: Column) -> Column:
+    """``column`` as a like type whose rows Arrow can pick: it cannot pick string views."""
+    like = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(column.type)
+    return column if like is None else column.cast(like)
+
+
 def _cast(column: Column, wanted: pa.DataType) -> Column:
+    if pa.types.is_nested(column.type):
+        column = column.take(pa.array(range(len(column)), pa.int64()))  # Arrow casts what lies outside a slice, too
     result = column.cast(wanted)
     if _logical(column) != _logical(result) and _digest(result.cast(column.type)) != _digest(column):
         raise pa.ArrowInvalid("a value would change")

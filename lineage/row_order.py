@@ -14,17 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage.errors import NotDigestible, RetrievalBroken
-from lineage.lossless import decoded
+from lineage.lossless import decoded, takeable
 from lineage.td1.encode import encoded
 from lineage.td1.schema import logical_columns
 from lineage.td1.slots import Unencodable
-
-_SORTABLE = {
-    pa.string_view(): pa.large_string(),
-    pa.binary_view(): pa.large_binary(),
-    pa.float16(): pa.float32(),
-}
-"""Types that Arrow has no order for, and the like ones that it has one for."""
 
 
 def sorted_rows(table: pa.Table, keys: Sequence[str]) -> pa.Table:
@@ -53,8 +46,9 @@ def _order(table: pa.Table, keys: Sequence[str]) -> list[str]:
 
 
 def _sort_keys(column: Any) -> Iterator[tuple[str, Any]]:
-    plain = decoded(column)
-    plain = plain.cast(_SORTABLE.get(plain.type, plain.type))
+    plain = takeable(decoded(column))
+    if pa.types.is_float16(plain.type):
+        plain = plain.cast(pa.float32())  # Arrow has no order for halves
     if pa.types.is_null(plain.type):
         return
     yield "0", pc.is_valid(plain)

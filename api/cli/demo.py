@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+
 from api.cli.console import JsonOption, print_json, stderr
 
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ class _Told:
     def step(self, title: str) -> Iterator[Callable[[str], None]]:
         self._count += 1
         started, lines = time.monotonic(), list[str]()
-        with stderr.status(title):
+        with Progress(
+            SpinnerColumn(), "{task.description}", TimeElapsedColumn(), console=stderr, transient=True
+        ) as shown:
+            shown.add_task(title, total=None)
             yield lines.append
         seconds = time.monotonic() - started
         stderr.print(f"[bold]{self._count}[/] {title} [dim]{seconds:.1f} s[/]", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ from governance.errors import WrongQuestion
 if TYPE_CHECKING:
     from audit.verify import Verification
 
+_MICROSECONDS = re.compile(r"\.[0-9]{6}Z")
+_UUID = "00000000-0000-0000-0000-000000000000"
 _STYLES = {"OK": "green", "FAILED": "bold red", "NOT CHECKED": "yellow"}
 
 
@@ -77,10 +80,12 @@ def _print(result: Verification) -> None:
         links.add_column(column, overflow="fold")
     for one in result.links:
         link = one.link
-        target = f"{link.target.kind} {_short(link.target.name)}" if not link.gap else link.target.kind
-        said = f"[yellow]GAP: {_plain(link.gap)}[/]" if link.gap else f"{link.level}; {_plain(one.evidence)}"
+        said = f"{link.level}; {_plain(_MICROSECONDS.sub('Z', one.evidence))}"
         links.add_row(
-            f"{link.source.kind} {_plain(_short(link.source.name))}", _plain(link.relation), _plain(target), said
+            _plain(f"{link.source.kind} {_short(link.source.name)}"),
+            _plain(link.relation),
+            _plain(f"{link.target.kind} {_short(link.target.name)}"),
+            f"[yellow]GAP: {_plain(link.gap)}[/]" if link.gap else said,
         )
     stdout.print(links)
     style = "bold green" if result.ok else "bold red"
@@ -91,10 +96,15 @@ def _print(result: Verification) -> None:
 
 
 def _short(name: str) -> str:
-    if name.startswith(("td1-sha256:", "oms1-sha256:", "definitions-sha256:", "random:", "key ")):
-        head, _, digits = name.replace("key ", "key:").partition(":")
+    """A name that fits a column: the head of a digest or id, the last part of a path."""
+    head, colon, digits = name.replace("key ", "key:").partition(":")
+    if colon and "/" not in digits:
         return f"{head}:{digits[:12]}…"
-    return name if len(name) <= 60 else "…" + name[-59:]
+    if "/" in name:
+        return name.rsplit("/", 1)[1]
+    return " ".join(
+        word[:8] if len(word) == len(_UUID) and word.count("-") == _UUID.count("-") else word for word in name.split()
+    )
 
 
 def _plain(text: str) -> str:

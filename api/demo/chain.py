@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 from api.demo.workspace import Workspace, feast_apply, load, prepare, variant
 from governance.errors import AnswerIsNo
@@ -187,7 +187,7 @@ def _ask(url: str) -> list[float]:
     patients = {"name": "patient_id", "shape": [len(PATIENTS)], "datatype": "INT64", "data": list(PATIENTS)}
     body = json.dumps({"inputs": [patients]}).encode()
     request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 - our own loopback server
-    with urlopen(request, timeout=60) as response:  # noqa: S310 - likewise
+    with build_opener(ProxyHandler({})).open(request, timeout=60) as response:  # a proxy is no part of this machine
         answers: list[float] = json.load(response)["outputs"][0]["data"]
     return answers
 

@@ -38,7 +38,7 @@ def draw(registry: RegistryProto, *, project: str, repo: Path) -> Definitions:
         *(_feature_view("stream_feature_view", proto, views, sources, repo) for proto in registry.stream_feature_views),
         *(_on_demand(proto, views) for proto in registry.on_demand_feature_views),
         *(_service(proto, views) for proto in registry.feature_services),
-        *(_saved_dataset(proto) for proto in registry.saved_datasets),
+        *(_saved_dataset(proto, repo) for proto in registry.saved_datasets),
         *(_permission(proto) for proto in registry.permissions),
     ]
     return Definitions(project, assets)
@@ -194,8 +194,11 @@ def _view_key(name: str, views: Mapping[str, str]) -> str:
     return f"{views.get(name, 'feature_view')}:{name}"
 
 
-def _saved_dataset(proto: Any) -> Asset:
-    return _plain("saved_dataset", proto.spec, facts={"join_keys": list(proto.spec.join_keys)})
+def _saved_dataset(proto: Any, repo: Path) -> Asset:
+    storage = proto.spec.storage
+    which = storage.WhichOneof("kind")
+    lies = (place_of(storage.file_storage.uri, base=repo),) if which == "file_storage" else (f"{which}://unknown",)
+    return _plain("saved_dataset", proto.spec, facts={"join_keys": list(proto.spec.join_keys)}, places=lies)
 
 
 def _permission(proto: Any) -> Asset:
@@ -205,7 +208,13 @@ def _permission(proto: Any) -> Asset:
 
 
 def _plain(
-    kind: str, spec: Any, *, facts: Mapping[str, Any], inputs: tuple[Input, ...] = (), system: bool = False
+    kind: str,
+    spec: Any,
+    *,
+    facts: Mapping[str, Any],
+    inputs: tuple[Input, ...] = (),
+    places: tuple[str, ...] = (),
+    system: bool = False,
 ) -> Asset:
     return Asset(
         kind=kind,
@@ -214,6 +223,7 @@ def _plain(
         owner=getattr(spec, "owner", ""),
         tags=dict(spec.tags),
         inputs=inputs,
+        places=places,
         facts=facts,
         definition=_definition(spec),
         system=system,

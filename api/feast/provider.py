@@ -148,9 +148,7 @@ class GovernedProvider(PassthroughProvider):
 
     def retrieve_feature_service_logs(self, feature_service: Any, *args: Any, **kwargs: Any) -> RetrievalJob:
         """A job that gives nothing out: no verdict speaks of served values yet."""
-        return RefusedJob(
-            f"The logs of feature service {feature_service.name} would leave without a verdict and unrecorded."
-        )
+        return RefusedJob(f"The logs of feature service {feature_service.name} would leave without a verdict.")
 
     def materialize_single_feature_view(
         self,
@@ -189,8 +187,8 @@ class GovernedProvider(PassthroughProvider):
     def _refuse_other_repository(self, theirs: Path) -> None:
         if theirs != self._parts.settings.repo:
             raise ConfigurationError(
-                f"The registry was opened in {theirs}, the provider in {self._parts.settings.repo}: from a bare configuration"
-                " Feast takes the working directory for the repository. Open it with FeatureStore(repo_path=...)."
+                f"The registry was opened in {theirs}, the provider in {self._parts.settings.repo}: from a bare"
+                " configuration Feast takes the working directory for the repository. Open it by repo_path."
             )
 
     def _retrieval(self, request: RetrievalRequest, registry: BaseRegistry) -> Retrieval:

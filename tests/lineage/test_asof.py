@@ -112,9 +112,9 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
     base = 19000 * 86400 * 10**9
     for _ in range(draw(st.integers(1, 3))):
         kind, step = TIMES[draw(st.sampled_from(sorted(TIMES)))]
-        moments = st.none() | st.sampled_from(STEPS).map(lambda n, step=step: base + n * step)
+        moments = st.sampled_from([None, *(base + n * step for n in STEPS)])
         outputs = [free.pop() for _ in range(draw(st.integers(1, 2)))]
-        columns = draw(st.permutations([name for name in NAMES if name not in ("at",)]))
+        columns = draw(st.permutations([name for name in NAMES if name != "at"]))
         theirs = columns[:key_count]
         at, created, *sources = columns[key_count:]
         has_created = draw(st.booleans())

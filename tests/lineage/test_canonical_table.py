@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -41,6 +43,11 @@ def cast(values: Any, declared: pa.DataType, **options: Any) -> list[Any]:
     return result
 
 
+def picked(rows: pa.Table, order: Sequence[int]) -> pa.Table:
+    """The rows in that order; ``take`` knows no string views."""
+    return pa.concat_tables([rows.slice(0, 0), *(rows.slice(at, 1) for at in order)])
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> pa.Table:
     kinds = draw(st.lists(st.sampled_from(sorted(CELLS)), min_size=1, max_size=4))
@@ -58,7 +65,7 @@ def test_without_a_spine_any_permutation_gives_the_same_table(data: st.DataObjec
     keys = rows.column_names[-1:] if keyed else []
     order = data.draw(st.permutations(range(rows.num_rows)))
     first = canonical_table(rows, types={}, rows=None, keys=keys)
-    second = canonical_table(rows.take(pa.array(order, pa.int64())), types={}, rows=None, keys=keys)
+    second = canonical_table(picked(rows, order), types={}, rows=None, keys=keys)
     assert digest_table(first) == digest_table(second)
     assert first.num_rows == rows.num_rows
 
@@ -67,8 +74,7 @@ def test_without_a_spine_any_permutation_gives_the_same_table(data: st.DataObjec
 @given(data=st.data(), rows=tables(), cuts=st.integers(1, 3))
 def test_with_a_spine_any_permutation_gives_the_spine_order(data: st.DataObject, rows: pa.Table, cuts: int) -> None:
     numbered = rows.append_column(ROW, pa.array(range(rows.num_rows), pa.int64()))
-    order = pa.array(data.draw(st.permutations(range(rows.num_rows))), pa.int64())
-    mixed = numbered.take(order)
+    mixed = picked(numbered, data.draw(st.permutations(range(rows.num_rows))))
     pieces = pa.concat_tables([mixed.slice(at * len(mixed) // cuts, len(mixed) // cuts) for at in range(cuts)])
     if len(pieces) == len(mixed):
         mixed = pieces
@@ -116,7 +122,7 @@ def test_float_row_numbers_of_pandas_are_numbers() -> None:
         (pa.nulls(1), pa.dictionary(pa.int8(), pa.string()), [None]),
         (pa.array(["a", "b"]).dictionary_encode(), pa.string(), ["a", "b"]),
         (pa.array([[1], [2, None]], pa.list_(pa.int32())), pa.list_(pa.int64()), [[1], [2, None]]),
-        (pa.array([0], pa.timestamp("ns", "Asia/Tokyo")), TIMESTAMP, [datetime(1970, 1, 1, tzinfo=UTC)]),
+        (pa.array([0], pa.timestamp("ns", "Asia/Tokyo")), TIMESTAMP, [datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))]),
         (pa.array([1, 0]), pa.bool_(), [False, True]),
         (pa.array(["7"]), pa.int64(), [7]),
         (pa.array([Decimal("1.5")]), pa.float64(), [1.5]),

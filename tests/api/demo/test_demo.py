@@ -313,11 +313,20 @@ def test_serve_answers_with_reports_chain_checkpoint_and_takes_events(demo: Demo
     repo = tmp_path / "feature_repo"
     shutil.copytree(demo.repository, repo)
     command = [sys.executable, "-m", "api.cli.main", "serve", "--repo", str(repo), "--port", "0"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stderr is not None
-        address = next(word for word in process.stderr.readline().split() if word.startswith("http://127.0.0.1:"))
-        ask = httpx.Client(base_url=address, timeout=30)
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            ask_everything(demo, process)
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    audited = provender("ledger", "audit", "--json", "--repo", str(repo), cwd=tmp_path)
+    assert json.loads(audited.stdout)["size"] == len(demo.parts().records.all()) + 1
+
+
+def ask_everything(demo: Demonstration, process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    address = next(word for word in process.stderr.readline().split() if word.startswith("http://127.0.0.1:"))
+    with httpx.Client(base_url=address, timeout=30, trust_env=False) as ask:
         (endpoint,) = ask.get("/api/v1/endpoints").json()["endpoints"]
         assert endpoint["weights"] == demo.result["artifact"]
         assert ask.get("/api/v1/endpoints/liver-risk/report").json()["endpoint"] == "liver-risk"
@@ -329,11 +338,6 @@ def test_serve_answers_with_reports_chain_checkpoint_and_takes_events(demo: Demo
         event["run"]["runId"] = "0199c0de-0000-7000-8000-000000000001"
         assert ask.post("/api/v1/lineage", json=event).status_code == 201
         assert ask.post("/api/v1/lineage", json=event).status_code == 200
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
-    audited = provender("ledger", "audit", "--json", "--repo", str(repo), cwd=tmp_path)
-    assert json.loads(audited.stdout)["size"] == len(demo.parts().records.all()) + 1
 
 
 @pytest.mark.parametrize(

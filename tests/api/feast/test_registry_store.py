@@ -107,7 +107,9 @@ def test_german_data_does_not_get_into_an_online_store_in_france(repository: Any
 def test_another_yaml_file_is_judged_by_the_store_that_it_names(applied: Any) -> None:
     """`-f other.yaml` uses other stores than the file with the governance block, which is still feature_store.yaml."""
     repository, _ = applied
-    repository.configure(lambda document: document["online_store"].update(path="data/mirror-fr/online.db"), "other.yaml")
+    repository.configure(
+        lambda document: document["online_store"].update(path="data/mirror-fr/online.db"), "other.yaml"
+    )
     head = repository.head
     with pytest.raises(Denied, match="mirror-fr"):
         repository.apply(repository.store("other.yaml"))
@@ -141,7 +143,7 @@ def test_after_a_denial_the_process_goes_on_with_what_the_registry_holds(applied
 
 def test_a_single_object_written_past_apply_is_judged_at_the_commit(applied: Any) -> None:
     """As the UI and the registry server write."""
-    repository, store = applied
+    _, store = applied
     _, view = _view(store, "careless", owner="")
     with pytest.raises(Denied, match="owner"):
         store.registry.apply_feature_view(view, store.project)
@@ -267,7 +269,7 @@ def test_objects_of_another_project_do_not_ride_along(applied: Any) -> None:
 def test_a_view_that_reads_elsewhere_than_its_source_says_is_judged_by_where_it_reads(applied: Any) -> None:
     from feast import FileSource
 
-    repository, store = applied
+    _, store = applied
     view = store.get_feature_view("demographics")
     elsewhere = FileSource(**{**_arguments(view.batch_source), "path": "data/mirror-fr/demographics.parquet"})
     view.batch_source = elsewhere
@@ -278,7 +280,7 @@ def test_a_view_that_reads_elsewhere_than_its_source_says_is_judged_by_where_it_
 def test_a_kind_of_object_that_no_policy_can_judge_is_refused(applied: Any) -> None:
     from feast.protos.feast.core.LabelView_pb2 import LabelView
 
-    repository, store = applied
+    _, store = applied
     proto = store.registry.proto()
     label = LabelView()
     label.spec.name, label.spec.project = "sentiment", store.project
@@ -335,9 +337,7 @@ def test_a_malformed_policy_is_one_sentence_and_nothing_is_written(repository: A
     assert _files(repository.path) == before
 
 
-def test_the_configuration_may_come_from_the_environment(
-    repository: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_configuration_may_come_from_the_environment(repository: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import base64
 
     from feast import FeatureStore
