@@ -16,7 +16,7 @@ __all__ = ["acting"]
 
 def __getattr__(name: str) -> Any:
     if name == "acting":
-        from governance.purposes import acting as function  # noqa: PLC0415 - keeps `import governance` light
+        from governance.purposes import acting as function
 
         return function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

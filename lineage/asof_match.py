@@ -73,22 +73,30 @@ def _known_then(source: Source, within: str) -> str:
 
 
 def _prepared(source: Source) -> str:
-    columns = ["*", f"{_from_microsecond('ticks', source.ticks_per_second)} AS moment"]
+    """The source with its times in microseconds, as the spine's are.
+
+    A row counts from the first whole microsecond after its time on (``moment``, and ``known`` for its creation), and
+    is too old for a TTL by the last one before (``since``): nanoseconds are compared exactly.
+    """
+    moment, since = _microseconds("ticks", source.ticks_per_second)
+    columns = ["*", f"{moment} AS moment", f"{since} AS since"]
     if source.created_per_second is not None:
-        columns.append(f"{_from_microsecond('created', source.created_per_second)} AS known")
+        columns.append(f"{_microseconds('created', source.created_per_second)[0]} AS known")
     return f"SELECT {', '.join(columns)} FROM source"  # noqa: S608 - as above
 
 
-def _from_microsecond(column: str, per_second: int) -> str:
-    """The first whole microsecond at which a time has come; the spine's times are whole microseconds."""
-    if per_second > 10**6:
-        ticks = per_second // 10**6
-        return f"({column} // {ticks} + CASE WHEN {column} % {ticks} > 0 THEN 1 ELSE 0 END)"
-    return f"({column} * {10**6 // per_second})"
+def _microseconds(column: str, per_second: int) -> tuple[str, str]:
+    """The first whole microsecond not before a time, and the last not after it, whichever way division rounds."""
+    if per_second <= 10**6:
+        whole = f"({column} * {10**6 // per_second})"
+        return whole, whole
+    ticks = per_second // 10**6
+    quotient, rest = f"{column} // {ticks}", f"{column} % {ticks}"
+    return f"({quotient} + ({rest} > 0)::INT)", f"({quotient} - ({rest} < 0)::INT)"
 
 
 def _within(ttl: timedelta | None) -> str:
-    return f"s.moment - f.moment <= {ttl // timedelta(microseconds=1)}" if ttl else "f.moment IS NOT NULL"
+    return f"s.moment - f.since <= {ttl // timedelta(microseconds=1)}" if ttl else "f.moment IS NOT NULL"
 
 
 def _keys(source: Source) -> tuple[str, ...]:

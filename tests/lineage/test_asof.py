@@ -171,7 +171,7 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
     return {"table": table, "rows": rows, "views": views, "tables": tables, "event_timestamp": event_timestamp}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(world=worlds(), filter_by_created=st.booleans())
 def test_the_join_is_the_reference(world: dict[str, Any], filter_by_created: bool) -> None:  # noqa: FBT001
     found = point_in_time_join(
@@ -345,3 +345,35 @@ def test_entity_rows_between_two_microseconds_are_refused() -> None:
     spine = SPINE.set_column(1, "t", pa.array([1000, 2000, 2001], pa.timestamp("ns")))
     with pytest.raises(LossyCast, match="'t', row 2"):
         join(labs(), spine=spine)
+
+
+def test_what_was_written_at_the_very_moment_was_known_and_a_microsecond_later_was_not() -> None:
+    for moment, found in ((1500, 4.5), (1499, None)):
+        spine = pa.table({"patient": pa.array([1], pa.int64()), "t": pa.array([moment], US)})
+        assert column(join(labs(created="written"), filter_by_created=True, spine=spine)) == [found]
+
+
+@pytest.mark.parametrize("by_created", [True, False])
+def test_of_equal_event_times_the_one_created_last_wins_and_an_unknown_creation_loses(by_created: bool) -> None:  # noqa: FBT001
+    source = pa.table(
+        {
+            "patient": [1, 1, 1, 1],
+            "when": pa.array([0, 0, 0, 0], US),
+            "written": pa.array([None, 20, 10, None], US),
+            "alb": [1.0, 2.0, 3.0, 4.0],
+        }
+    )
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2]):
+        found = join(labs(rows=source.take(order), created="written"), filter_by_created=by_created)
+        assert column(found) == [2.0, None, 2.0]
+
+
+@pytest.mark.parametrize(("age", "found"), [(2000, 1.0), (2001, None), (1999, 1.0), (-1, None), (0, 1.0)])
+@pytest.mark.parametrize("epoch", [0, 1_000_000, -1_000_000])
+def test_a_ttl_is_exact_to_the_nanosecond(age: int, found: float | None, epoch: int) -> None:
+    when = pa.array([epoch * 1000 - age], pa.timestamp("ns"))
+    source = pa.table({"patient": pa.array([1], pa.int64()), "when": when, "alb": [1.0]})
+    table = labs(rows=source, ttl=timedelta(microseconds=2))
+    never = pa.table({"patient": pa.array([9], pa.int64()), "t": pa.array([epoch - 10], US)})
+    spine = pa.concat_tables([never, pa.table({"patient": pa.array([1], pa.int64()), "t": pa.array([epoch], US)})])
+    assert column(join(table, spine=spine)) == [None, found]  # the first row keeps the source's row in reach

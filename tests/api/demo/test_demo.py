@@ -60,8 +60,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
 
 
 @pytest.fixture(scope="module")
-def again(demo: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
-    assert demo
+def again(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
     return demonstrate(tmp_path_factory.mktemp("second"))
 
 
