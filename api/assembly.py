@@ -46,45 +46,72 @@ class Provender:
         return load_policy(self.settings.policy)
 
 
-def assemble(settings: Settings) -> Provender:
-    """Open everything that ``settings`` name. Raises WrongQuestion where something cannot be opened."""
+def assemble(settings: Settings, *, create: bool = True) -> Provender:
+    """Open everything that ``settings`` name. Raises WrongQuestion where something cannot be opened.
+
+    :param create: False for whoever only looks: keys, database and tables are there or it is refused, and the runs of
+        processes that are gone stay as they are.
+    """
     from audit.keys import Keys  # the verifier and --help never come here
-    from audit.ledger import Ledger, create_tables
+    from audit.ledger import Ledger, check_database, check_tables
+    from audit.recorded import record_check
     from audit.statement import StatementSeal
-    from lineage.aborts import close_abandoned
-    from lineage.database import database_errors, metadata, open_database
+    from lineage.database import database_errors, open_database
     from lineage.objects import ObjectStore
     from lineage.recorder import Recorder
     from lineage.records import Records
     from lineage.snapshots import SnapshotStore
 
     objects = ObjectStore(settings.objects)
+    if not create:
+        check_database(settings.database)
     engine = open_database(settings.database)
-    keys = Keys.open(settings.keys, environ=os.environ)
+    keys = Keys.open(settings.keys, environ=os.environ, create=create)
     ledger = Ledger(engine, keys, settings.origin, settings.checkpoints)
     recorder = Recorder(engine, StatementSeal(keys), after=ledger.sequence)
     snapshots = SnapshotStore(objects, min_rows=settings.governance.min_rows)
+    records = Records(engine, record_check(keys.statement_public))
+    parts = Provender(settings, engine, keys, ledger, recorder, records, objects, snapshots)
     with database_errors():
-        metadata.create_all(engine)
-        create_tables(engine)
-        close_abandoned(engine, recorder, actor=process_actor(), namespace=settings.project)
-    return Provender(settings, engine, keys, ledger, recorder, Records(engine), objects, snapshots)
+        if create:
+            _prepare(parts)
+        else:
+            check_tables(engine)
+    return parts
 
 
-def opened(repo: Path, file: str | None = None) -> Provender:
-    """The parts for ``repo`` with its configuration as it stands now; connections are opened once in this process."""
+def _prepare(parts: Provender) -> None:
+    """Make what is not there yet, and end the runs whose process is gone."""
+    from audit.ledger import create_tables as create_ledger
+    from lineage.aborts import close_abandoned
+    from lineage.database import create_tables
+
+    create_tables(parts.engine)
+    create_ledger(parts.engine)
+    parts.ledger.begin()
+    actor, project = process_actor(), parts.settings.project
+    close_abandoned(parts.engine, parts.records, parts.recorder, actor=actor, namespace=project)
+
+
+def opened(repo: Path, file: str | None = None, *, create: bool = True) -> Provender:
+    """The parts for ``repo`` with its configuration as it stands now; connections are opened once in this process.
+
+    ``create`` is that of :func:`assemble`: False for commands that only read.
+    """
     from api.settings import load_settings
 
     settings = load_settings(repo, file=file)
     with _OPENING:
-        return replace(_connected(settings.repo, settings.project, settings.governance), settings=settings)
+        return replace(
+            _connected(settings.repo, settings.project, settings.governance, create=create), settings=settings
+        )
 
 
 @cache
-def _connected(repo: Path, project: str, governance: Governance) -> Provender:
+def _connected(repo: Path, project: str, governance: Governance, *, create: bool) -> Provender:
     from api.settings import Settings
 
-    return assemble(Settings(repo, project, {}, governance))
+    return assemble(Settings(repo, project, {}, governance), create=create)
 
 
 def process_actor() -> str:

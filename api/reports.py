@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -40,8 +41,11 @@ def rendered(report: Report, *, form: str) -> bytes:
 
 
 def write_endpoint_bundle(parts: Provender, endpoint: str, path: Path) -> None:
-    """Write the bundle of an endpoint, whole or not at all. Raises UnknownEndpoint, BundleIncomplete."""
-    from audit.bundle import bundle_members, write_bundle
+    """Write the bundle of an endpoint, whole or not at all, and only one that verifies.
+
+    Raises UnknownEndpoint, BundleIncomplete, BundleRefused.
+    """
+    from audit.bundle import bundle_members, check_own_bundle, write_bundle
 
     evidence, moment = _evidence(parts, endpoint), utc_now()
     report = _report(parts, evidence, moment)
@@ -49,7 +53,7 @@ def write_endpoint_bundle(parts: Provender, endpoint: str, path: Path) -> None:
     members = bundle_members(
         evidence, objects=parts.objects, report_html=html, report_json=document, keys=parts.keys, created=moment
     )
-    write_bundle(path, members)
+    write_bundle(path, members, check=partial(check_own_bundle, keys=parts.keys, origin=parts.settings.origin))
 
 
 def http_services(parts: Provender) -> Services:

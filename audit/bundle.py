@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,8 @@ from audit.bundle_readme import readme
 from audit.evidence import Evidence
 from audit.keys import Keys
 from audit.statement import sign_envelope
+from audit.trust import trust_file
+from audit.verify import verify_bundle
 from audit.verify.archive import write_archive
 from audit.verify.members import ENVELOPE, MANIFEST, MANIFEST_TYPE, manifest_members, manifest_path, signature_path
 from audit.verify.values import text
@@ -29,6 +31,10 @@ from governance.errors import AnswerIsNo
 
 class BundleIncomplete(AnswerIsNo):
     """Something that the records promise is no longer stored, so that a bundle would prove less than they say."""
+
+
+class BundleRefused(AnswerIsNo):
+    """A bundle that was made does not verify by the operator's own keys."""
 
 
 class ObjectReader(Protocol):
@@ -66,8 +72,11 @@ def bundle_members(
     return {**members, MANIFEST: manifest, ENVELOPE: sign_envelope(keys, manifest, payload_type=MANIFEST_TYPE)}
 
 
-def write_bundle(path: Path, members: Mapping[str, bytes]) -> None:
-    """Write the file, whole or not at all; an older one of that name is replaced only by a finished new one."""
+def write_bundle(path: Path, members: Mapping[str, bytes], *, check: Callable[[Path], object] | None = None) -> None:
+    """Write the file, whole or not at all; an older one of that name is replaced only by a finished new one.
+
+    ``check`` looks at the finished file before it takes its name, and raises where it must not.
+    """
     data = write_archive(members)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -78,9 +87,24 @@ def write_bundle(path: Path, members: Mapping[str, bytes]) -> None:
             file.flush()
             os.fchmod(file.fileno(), 0o644)  # mkstemp says 0600, but a bundle is made to be handed on
             os.fsync(file.fileno())
+        if check is not None:
+            check(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_own_bundle(bundle: Path, *, keys: Keys, origin: str) -> None:
+    """Verify a bundle as its receiver will, by the trust file that these keys give. Raises BundleRefused."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as trust:
+        trust.write(trust_file(keys, origin=origin))
+        trust.flush()
+        found = verify_bundle(bundle, trust=Path(trust.name), recompute=None)
+    if failed := [f"{step.name}: {step.reason}" for step in found.steps if step.failed]:
+        raise BundleRefused(
+            f"The bundle would not verify, so it was not written. {'; '.join(failed)}. `provender ledger audit` says"
+            " what was changed in the database."
+        )
 
 
 def _records(evidence: Evidence) -> Iterator[tuple[str, bytes]]:

@@ -7,7 +7,8 @@
     ├── UnknownTreeSize          the ledger never had that many leaves
     └── LeafTooLarge             a leaf would not fit into an entry of the log
     AnswerIsNo
-    └── LedgerForked             the database contradicts a checkpoint that was already signed
+    ├── LedgerForked             the database contradicts a checkpoint that was already signed
+    └── RecordForged             a record is not what the statement key signed
 
 ``audit.verify`` has errors of its own (``audit.verify.errors``), because it stands alone.
 """
@@ -35,3 +36,7 @@ class LeafTooLarge(WrongQuestion):
 
 class LedgerForked(AnswerIsNo):
     """The database contradicts a checkpoint that was already signed; nothing more is signed until that is resolved."""
+
+
+class RecordForged(AnswerIsNo):
+    """A record in the database is not what the statement key signed; nothing is made of it."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from audit.errors import UnknownRecord
-from audit.ledger import Ledger
+from audit.errors import LedgerForked, UnknownRecord
+from audit.ledger import Ledger, SignedCheckpoint, leaf_of
 from audit.verify.canonical_base64 import encode_base64
 from audit.verify.chain import Chain, follow
 from audit.verify.dsse import parse_envelope
+from audit.verify.errors import VerificationError
+from audit.verify.merkle import leaf_hash, verify_inclusion
 from audit.verify.statement import Statement, read_statement, snapshot_id
 from audit.verify.values import find, objects, text
 from governance.canonical import canonical_json
@@ -27,6 +29,7 @@ class RecordEvidence:
     leaf: bytes
     proof: bytes
     """canonical JSON of hashes, index and tree_size"""
+    index: int
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Evidence:
     endpoint: str
     chain: Chain
     statements: tuple[Statement, ...]
-    """those of ``records``, oldest first"""
+    """those of ``records``, in the ledger's order"""
     records: tuple[RecordEvidence, ...]
     checkpoint: bytes
     """the signed note under which every proof leads"""
@@ -45,20 +48,22 @@ class Evidence:
 def gather(endpoint: str, *, records: Records, ledger: Ledger) -> Evidence:
     """The evidence about ``endpoint`` under the ledger's last checkpoint.
 
-    Raises UnknownEndpoint where it was never ready, UnknownRecord where the ledger has no checkpoint that covers it.
+    Raises UnknownEndpoint where it was never ready, UnknownRecord where the ledger has no checkpoint that covers it,
+    LedgerForked where a leaf is not that of its record or not below the checkpoint.
     """
     stored = reachable(records, endpoint)
-    acts = {id_: statement_of(record) for id_, record in stored.items()}
+    if (checkpoint := ledger.checkpoint()) is None:
+        raise UnknownRecord("The ledger has no checkpoint yet. `provender ledger checkpoint` signs one.")
+    proven = {id_: _proven(record, ledger, checkpoint) for id_, record in stored.items()}
+    acts = {id_: replace(statement_of(record), index=proven[id_].index) for id_, record in stored.items()}
     chain = follow(acts.values(), endpoint)
     if chain.deployment is None:
         raise UnknownEndpoint(
             f"No record says that endpoint {endpoint!r} was ever ready, so that there is nothing to prove."
         )
-    if (checkpoint := ledger.checkpoint()) is None:
-        raise UnknownRecord("The ledger has no checkpoint yet. `provender ledger checkpoint` signs one.")
-    used = sorted((acts[id_] for id_ in chain.records | _same_deployment(acts.values(), chain.deployment)), key=_order)
-    proven = tuple(_proven(stored[act.id], ledger, checkpoint.size) for act in used)
-    return Evidence(endpoint, chain, tuple(used), proven, checkpoint.note)
+    wanted = chain.records | _same_deployment(acts.values(), chain.deployment)
+    used = tuple(sorted((acts[id_] for id_ in wanted), key=lambda act: act.index))
+    return Evidence(endpoint, chain, used, tuple(proven[act.id] for act in used), checkpoint.note)
 
 
 def _same_deployment(acts: Iterable[Statement], ready: Statement) -> set[str]:
@@ -67,15 +72,20 @@ def _same_deployment(acts: Iterable[Statement], ready: Statement) -> set[str]:
     return {act.id for act in acts if act.kind == "deployment" and name and text(act.predicate, "deployment") == name}
 
 
-def _order(act: Statement) -> tuple[str, str]:
-    return act.time, act.id
-
-
-def _proven(record: StoredRecord, ledger: Ledger, size: int) -> RecordEvidence:
-    found = ledger.prove(record.id, size=size)
+def _proven(record: StoredRecord, ledger: Ledger, checkpoint: SignedCheckpoint) -> RecordEvidence:
+    found = ledger.prove(record.id, size=checkpoint.size)
+    hashed, root = leaf_hash(leaf_of(record)), checkpoint.root
+    try:
+        verify_inclusion(index=found.index, size=checkpoint.size, leaf=hashed, proof=found.hashes, root=root)
+    except VerificationError as error:
+        raise LedgerForked(
+            f"Leaf {found.index} of the ledger is not that of record {record.id}, or not below the checkpoint of size"
+            f" {checkpoint.size}: {error}. `provender ledger audit` says what was changed; restore the database from a"
+            " backup."
+        ) from error
     hashes = [encode_base64(each) for each in found.hashes]
     proof = canonical_json({"hashes": hashes, "index": found.index, "tree_size": found.tree_size})
-    return RecordEvidence(record.id, record.envelope, record.salt, found.leaf, proof)
+    return RecordEvidence(record.id, record.envelope, record.salt, leaf_of(record), proof, found.index)
 
 
 def statement_of(record: StoredRecord) -> Statement:
@@ -101,6 +111,9 @@ def reachable(records: Records, endpoint: str) -> dict[str, StoredRecord]:
 
 def _next(records: Records, act: Statement) -> Iterator[StoredRecord]:
     """The records that state what ``act`` used."""
+    if act.kind == "deployment":
+        for view in {text(item, "view") for item in objects(act.predicate, "online")}:
+            yield from records.by_subject_name(f"feature_view:{view}", "materialization")
     for kind, digest in _used(act):
         algorithm, _, digits = digest.partition(":")
         yield from records.by_subject(algorithm, digits, kind)

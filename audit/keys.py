@@ -42,8 +42,10 @@ class Keys:
     """32 bytes; pseudonyms come from it."""
 
     @classmethod
-    def open(cls, source: str | Path, *, environ: Mapping[str, str] | None = None) -> Keys:
-        """The keys of ``source``: a directory (made on first use) or ``env:PREFIX``. Raises KeysUnusable.
+    def open(cls, source: str | Path, *, environ: Mapping[str, str] | None = None, create: bool = True) -> Keys:
+        """The keys of ``source``: a directory or ``env:PREFIX``. Raises KeysUnusable.
+
+        A directory is made on first use, unless ``create`` is false.
 
         ``env:PREFIX`` reads, from ``environ``, PREFIX_LOG and PREFIX_STATEMENT (PKCS8 PEM), PREFIX_MODEL_FILE (path of
         a PKCS8 PEM file of mode 0600) and PREFIX_MASTER (Base64 of 32 bytes).
@@ -56,7 +58,7 @@ class Keys:
             )
         if colon and kind == "env":
             return _from_environment(rest, environ or {})
-        return _from_directory(Path(source))
+        return _from_directory(Path(source), create=create)
 
     @property
     def statement_public(self) -> PublicKey:
@@ -77,8 +79,14 @@ class Keys:
         return hmac.new(self.master, b"actor\0" + actor.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def _from_directory(directory: Path) -> Keys:
-    keydirectory.prepare(directory)
+def _from_directory(directory: Path, *, create: bool) -> Keys:
+    if create:
+        keydirectory.prepare(directory)
+    elif not directory.is_dir():
+        raise KeysUnusable(
+            f"There is no keys directory {directory}: nothing was ever recorded here, or the keys are gone. Check"
+            " `--repo` and `governance: keys:`; a lost directory is restored from your backup."
+        )
     log, statement, model, master = (keydirectory.read(directory / name) for name in (LOG, STATEMENT, MODEL, MASTER))
     return Keys(
         log=_ed25519(log, str(directory / LOG)),

@@ -22,18 +22,22 @@ _STATES = {"deployment": "ended"}
 """What the end of a run is called, where the kind has a word of its own."""
 
 
-def close_abandoned(engine: Engine, recorder: Recorder, *, actor: str, namespace: str) -> tuple[str, ...]:
+def close_abandoned(
+    engine: Engine, records: Records, recorder: Recorder, *, actor: str, namespace: str
+) -> tuple[str, ...]:
     """Record an ABORT for every open run of a process that is gone; gives the ids of those closed here.
+
+    :param records: the checked reader: an ABORT repeats what its START says, and must not sign what was forged
 
     Several recorders may see the same run: the one that closes it in its transaction writes the ABORT, alone.
     """
     with engine.connect() as connection:
         gone = runs.abandoned(connection)
-    return tuple(run.id for run in gone if _close(engine, recorder, run, actor=actor, namespace=namespace))
+    return tuple(run.id for run in gone if _close(engine, records, recorder, run, actor=actor, namespace=namespace))
 
 
-def _close(engine: Engine, recorder: Recorder, run: OpenRun, *, actor: str, namespace: str) -> bool:
-    started = next((one for one in Records(engine).by_run(run.id) if _begins(one)), None)
+def _close(engine: Engine, records: Records, recorder: Recorder, run: OpenRun, *, actor: str, namespace: str) -> bool:
+    started = next((one for one in records.by_run(run.id) if _begins(one)), None)
     kind = run.kind.removesuffix("-start")
     act = Act(
         kind=kind,

@@ -51,10 +51,10 @@ def read_source(table: FeatureTable, times: Any) -> Source:
         rows = dataset.to_table(columns=columns, filter=reach)
     except (OSError, pa.ArrowException) as error:
         raise SourceUnreadable(
-            f"A source cannot be read: {str(error).splitlines()[0]}. Expected the columns"
+            f"A source cannot be read ({type(error).__name__}). Expected the columns"
             f" {sorted(set(table.features.values()))} and the join keys {sorted(set(table.keys.values()))};"
             " correct the source or its feature view."
-        ) from error
+        ) from None  # Arrow quotes values, which may be a person's
     return Source(rows, tuple(table.keys), per_second, created)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from lineage.errors import DatabaseUnreachable
 
@@ -25,7 +26,7 @@ def open_database(url: str) -> Engine:
 
     SQLite runs in WAL mode with ``synchronous=FULL`` (an acknowledged act survives a power cut),
     ``secure_delete`` (what is erased is overwritten) and foreign keys on.
-    Raises DatabaseUnreachable.
+    Raises DatabaseUnreachable; whoever uses the engine later hears of a failing database by the same error.
     """
     try:
         parsed = make_url(url)
@@ -34,9 +35,10 @@ def open_database(url: str) -> Engine:
         engine = create_engine(parsed)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _sqlite_pragmas)
+        event.listen(engine, "handle_error", _tell)
         with engine.connect():
             pass
-    except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
+    except (ArgumentError, SQLAlchemyError, OSError, ImportError, DatabaseUnreachable) as error:
         raise DatabaseUnreachable(
             f"The database {_without_password(url)} cannot be opened: {_first_line(error)}. Expected a SQLAlchemy URL"
             " of a reachable SQLite or PostgreSQL database; check `governance: database:`."
@@ -64,10 +66,7 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise DatabaseUnreachable(
-            f"The database did not take part: {_first_line(error)}. What is not recorded does not happen, so nothing"
-            " was given out. Check that `governance: database:` can be reached and written, then run it again."
-        ) from error
+        raise _unreachable(error) from error
 
 
 def create_tables(engine: Engine) -> None:
@@ -79,6 +78,19 @@ def create_tables(engine: Engine) -> None:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         metadata.create_all(connection)
         connection.commit()
+
+
+def _tell(context: ExceptionContext) -> None:
+    """Let a database that cannot be reached, read or written be told in one sentence, whoever asked it."""
+    if isinstance(context.sqlalchemy_exception, OperationalError):
+        context.chained_exception = _unreachable(context.sqlalchemy_exception)
+
+
+def _unreachable(error: SQLAlchemyError) -> DatabaseUnreachable:
+    return DatabaseUnreachable(
+        f"The database did not take part: {_first_line(error)}. What is not recorded does not happen, so nothing"
+        " was given out. Check that `governance: database:` can be reached and written, then run it again."
+    )
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -85,12 +85,41 @@ def spine_table(frame: pd.DataFrame) -> pa.Table:
 
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    except (pa.ArrowException, ValueError) as error:
+    except (pa.ArrowException, ValueError):
         raise SourceUnreadable(
-            f"The entity rows cannot be read: {error}. Expected columns of one kind of value each, with names of their"
-            " own; correct the DataFrame."
-        ) from error
+            f"The entity rows cannot be read: {_unreadable_part(frame)}. Expected columns of one kind of value"
+            " each, with names of their own; correct the DataFrame."
+        ) from None  # Arrow quotes the value, which may be a person's
     for at, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type):
             table = table.set_column(at, field.name, lossless(field.name, table.column(at), TIMESTAMP))
     return table
+
+
+def _unreadable_part(frame: pd.DataFrame) -> str:
+    """Where the first value stands that does not go with those before it, and what kinds there are; no value."""
+    for at, name in enumerate(frame.columns):
+        column = frame.iloc[:, at]
+        if not _is_one_kind(column):
+            row = _first_odd_row(column)
+            kinds = ", ".join(sorted({type(value).__name__ for value in column}))
+            return f"row {row} of column {name!r} does not go with the rows before it (the column holds {kinds})"
+    return "two columns have one name, or a name is no text"
+
+
+def _is_one_kind(column: Any) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.array(column, from_pandas=True)
+    except (pa.ArrowException, ValueError):
+        return False
+    return True
+
+
+def _first_odd_row(column: Any) -> int:
+    low, high = 0, len(column)  # the first `low` rows go together, the first `high` do not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _is_one_kind(column.iloc[:middle]) else (low, middle)
+    return low

@@ -9,6 +9,7 @@ AnswerIsNo
 ├── LossyCast                a value would change on the way into its declared type
 ├── RetrievalBroken          an engine lost, doubled or invented rows
 ├── SnapshotCorrupt          stored bytes no longer give the digest
+├── SnapshotNotRecorded      no signed record speaks of what lies in the store
 ├── ArtifactCorrupt          weights, digest and signature do not agree
 ├── ValidationFailed         a critical expectation failed
 ├── RunEnded                 a run was to end that is not open
@@ -61,6 +62,10 @@ class RetrievalBroken(AnswerIsNo):
 
 class SnapshotCorrupt(AnswerIsNo):
     """The bytes of a stored snapshot no longer give its digest."""
+
+
+class SnapshotNotRecorded(AnswerIsNo):
+    """Something lies under a snapshot's name, but no signed record of a retrieval says so."""
 
 
 class ArtifactCorrupt(AnswerIsNo):

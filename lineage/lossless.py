@@ -34,11 +34,11 @@ def lossless(name: str, column: Column, wanted: pa.DataType) -> Column:
         return pa.chunked_array([pa.nulls(len(plain), wanted)])
     try:
         return _cast(plain, wanted)
-    except (pa.ArrowException, NotDigestible) as error:
+    except (pa.ArrowException, NotDigestible):
         raise LossyCast(
             f"Column {name!r}, row {_first_bad_row(plain, wanted)}: {plain.type} cannot become the declared {wanted}"
-            f" without loss ({str(error).splitlines()[0]}). Correct the source or the declared type of the feature."
-        ) from error
+            " without loss. Correct the source or the declared type of the feature."
+        ) from None  # Arrow quotes the value, which may be a person's
 
 
 def decoded(column: Column) -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -42,10 +42,14 @@ class StoredRecord:
 
 
 class Records:
-    """Reads what :class:`lineage.recorder.Recorder` wrote."""
+    """Reads what :class:`lineage.recorder.Recorder` wrote.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    :param check: raises where a record is not to be believed; ``audit.recorded.record_check`` is the real one. Without
+        it the reader gives whatever stands in the database.
+    """
+
+    def __init__(self, engine: Engine, check: Callable[[StoredRecord], object] = lambda _record: None) -> None:
+        self._engine, self._check = engine, check
 
     def by_id(self, id: str) -> StoredRecord | None:  # noqa: A002 - the record's own field name
         """The record of that id, or None."""
@@ -79,7 +83,10 @@ class Records:
     def _read(self, query: Select[Any]) -> tuple[StoredRecord, ...]:
         with self._engine.connect() as connection:
             rows: Iterable[Any] = connection.execute(query.order_by(outbox.c.time, outbox.c.id)).all()
-        return tuple(dict.fromkeys(StoredRecord(*row) for row in rows))
+        found = tuple(dict.fromkeys(StoredRecord(*row) for row in rows))
+        for record in found:
+            self._check(record)
+        return found
 
 
 def _records() -> Select[Any]:

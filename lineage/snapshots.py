@@ -7,7 +7,6 @@ digest could be guessed (``docs/formats/snapshot.md``).
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from governance.canonical import canonical_json
-from lineage.errors import NotDigestible, SnapshotCorrupt, UnknownSnapshot
+from lineage.errors import NotDigestible, SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
 from lineage.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ BATCH_ROWS = 65_536
 
 _NAME = re.compile(r"(?P<kind>td1-sha256:|random:)(?P<hex>[0-9a-f]{64})", re.ASCII)
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_PLACE = re.compile(rf"snapshots/(?P<random>random-)?(?P<hex>[0-9a-f]{{64}})/(?P<run>{_RUN.pattern})\.json", re.ASCII)
+"""Where a manifest lies; every other file below ``snapshots/`` is a stray one or rows."""
 
 
 @dataclass(frozen=True)
@@ -68,48 +69,62 @@ class SnapshotStore:
             )
         return Snapshot(digest.digest, name, run, self._objects.path(data).as_uri(), digest.rows), document
 
-    def manifest(self, name: str, run: str | None = None) -> dict[str, Any]:
-        """The manifest of one run (of the run with the lowest id, if none is named).
+    def document(self, name: str, run: str) -> bytes:
+        """The manifest of one run as it lies here: it proves nothing until a signed record states its SHA-256.
 
-        Raises UnknownSnapshot, and SnapshotCorrupt where it speaks of another content than the snapshot's name.
+        :class:`lineage.recorded_snapshots.RecordedSnapshots` compares the two.
+        Raises UnknownSnapshot, and SnapshotCorrupt where it cannot be read.
         """
-        path = _manifest(name, run) if run else next(self._manifests(name), None)
         try:
-            document = self._objects.read(path) if path else None
-        except FileNotFoundError:
-            document = None
-        if document is None:
-            raise UnknownSnapshot(f"There is no snapshot {name} here. `provender snapshot list` shows those that are.")
-        return _parsed(document, name)
+            return self._objects.read(_manifest(name, run))
+        except FileNotFoundError as error:
+            raise UnknownSnapshot(
+                f"There is no manifest of snapshot {name} and run {run} here. `provender snapshot list` shows the"
+                " snapshots that are."
+            ) from error
+        except OSError as error:
+            raise SnapshotCorrupt(
+                f"The manifest of snapshot {name} and run {run} cannot be read: {error.strerror}. Restore it from a"
+                " backup."
+            ) from error
+
+    def holds(self, name: str) -> bool:
+        """Whether anything lies under this name. Raises UnknownSnapshot for what is no name."""
+        return next(self._objects.names(_folder(name)), None) is not None
 
     def names(self) -> tuple[str, ...]:
-        """All snapshots here, sorted: those with a manifest, since without one nothing was recorded."""
-        manifests = (name.split("/") for name in self._objects.names("snapshots") if name.endswith(".json"))
-        folders = {folder for _, folder, *_ in manifests}
-        return tuple(sorted(RANDOM + f[len("random-") :] if f.startswith("random-") else TD1 + f for f in folders))
+        """All names with a manifest, sorted; whether a record speaks of them is another question."""
+        places = (_PLACE.fullmatch(path) for path in self._objects.names("snapshots"))
+        found = {(RANDOM if place["random"] else TD1) + place["hex"] for place in places if place}
+        return tuple(sorted(found))
 
     def runs(self, name: str) -> tuple[str, ...]:
-        """The runs that gave this snapshot, sorted."""
-        return tuple(path.rsplit("/", 1)[1].removesuffix(".json") for path in self._manifests(name))
+        """The runs that left a manifest under this name, sorted."""
+        places = (_PLACE.fullmatch(path) for path in self._objects.names(_folder(name)))
+        return tuple(place["run"] for place in places if place)
 
-    def read(self, name: str) -> pa.Table:
-        """All rows, verified. Raises UnknownSnapshot, SnapshotCorrupt."""
+    def read(self, name: str, *, digest: str | None = None) -> pa.Table:
+        """All rows, verified; ``digest`` as for :meth:`batches`. Raises as that does."""
         import pyarrow as pa
 
-        batches = list(self.batches(name))
+        batches = list(self.batches(name, digest=digest))
         return pa.Table.from_batches(batches) if batches else self._parquet(name).schema_arrow.empty_table()
 
-    def batches(self, name: str) -> Iterator[pa.RecordBatch]:
-        """The rows in batches; after the last one the digest is compared. Raises UnknownSnapshot, SnapshotCorrupt.
+    def batches(self, name: str, *, digest: str | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in batches; after the last one the digest is compared.
 
         A reader that stops early has read unverified rows: :class:`SnapshotCorrupt` can only come at the end.
+
+        :param digest: ``td1-sha256:<hex>`` that a recorded manifest states; a random name does not say it
+        :raises UnknownSnapshot: there are no such rows
+        :raises SnapshotCorrupt: the rows give another digest, or cannot be read
+        :raises SnapshotNotRecorded: the name is random and no digest is given
         """
         import pyarrow as pa
 
         from lineage.td1 import Digester
 
-        # The name says what the rows must give: a manifest forged together with its rows does not help.
-        expected = name if name.startswith(TD1) else self.manifest(name)["digest"]
+        expected = _expected(name, digest)
         try:
             with self._parquet(name) as file:
                 digester = Digester(file.schema_arrow)
@@ -119,12 +134,15 @@ class SnapshotStore:
                 found = digester.finish().digest
         except (pa.ArrowException, OSError, ValueError, NotDigestible) as error:
             raise SnapshotCorrupt(
-                f"The rows of snapshot {name} cannot be read: {error}. Restore them from a backup."
-            ) from error
+                f"The rows of snapshot {name} cannot be read ({type(error).__name__}). Restore them from a backup."
+            ) from None  # what a library says may quote values
         if found != expected:
+            compared = (
+                f"{found}, expected {expected}" if name.startswith(TD1) else "another digest than the recorded one"
+            )
             raise SnapshotCorrupt(
-                f"The stored rows of snapshot {name} give {found}, expected {expected}: they were changed after they"
-                " were recorded. Restore them from a backup, or run the retrieval again."
+                f"The stored rows of snapshot {name} give {compared}: they were changed after they were recorded."
+                " Restore them from a backup, or run the retrieval again."
             )
 
     def _parquet(self, name: str) -> Any:
@@ -135,43 +153,43 @@ class SnapshotStore:
             raise UnknownSnapshot(f"There is no snapshot {name} here. `provender snapshot list` shows those that are.")
         return pq.ParquetFile(path, page_checksum_verification=True)
 
-    def _manifests(self, name: str) -> Iterator[str]:
-        return (path for path in self._objects.names(_folder(name)) if path.endswith(".json"))
-
 
 def snapshot_name(digest: str, *, rows: int, min_rows: int) -> str:
     """The name under which a table is stored: its digest, or a random one where the content could be guessed."""
     return digest if rows >= min_rows else RANDOM + secrets.token_hex(32)
 
 
-def _folder(name: str) -> str:
+def name_parts(name: str) -> tuple[str, str]:
+    """The algorithm and the hex that a record's subject has for this name. Raises UnknownSnapshot."""
     if match := _NAME.fullmatch(name):
-        return f"snapshots/{'random-' if match['kind'] == RANDOM else ''}{match['hex']}"
+        return match["kind"].removesuffix(":"), match["hex"]
     raise UnknownSnapshot(
         f"{name!r} does not name a snapshot. Expected {TD1}<64 hex digits> (or {RANDOM}<64 hex digits> of a small one)."
     )
+
+
+def _folder(name: str) -> str:
+    algorithm, digits = name_parts(name)
+    return f"snapshots/{'random-' if algorithm + ':' == RANDOM else ''}{digits}"
+
+
+def _expected(name: str, digest: str | None) -> str:
+    """What the rows must give: of a name that says it, nothing else counts."""
+    name_parts(name)
+    if name.startswith(TD1):
+        return name
+    if digest is None:
+        raise SnapshotNotRecorded(
+            f"The name of snapshot {name} says nothing about its rows, and no recorded digest is known here. Expected"
+            " the one of its recorded manifest."
+        )
+    return digest
 
 
 def _manifest(name: str, run: str) -> str:
     if not _RUN.fullmatch(run):
         raise UnknownSnapshot(f"{run!r} does not name a run. Expected a UUID in lower case.")
     return f"{_folder(name)}/{run}.json"
-
-
-def _parsed(document: bytes, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(document)
-        found: str = value["digest"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise SnapshotCorrupt(
-            f"A manifest of snapshot {name} is damaged: {error}. Restore it from a backup."
-        ) from error
-    if found != name and (name.startswith(TD1) or not str(found).startswith(TD1)):
-        raise SnapshotCorrupt(
-            f"A manifest of snapshot {name} speaks of {found}: it was changed after it was recorded. Restore it from a"
-            " backup."
-        )
-    return dict(value)
 
 
 def _blinding(name: str) -> dict[str, str]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from governance.canonical import Json, json_sha256
 from lineage.artifact import PREFIX, ArtifactFile, ArtifactSignature
+from lineage.recorded_snapshots import RecordedManifest
 from lineage.recorder import Subject
+from lineage.snapshots import RANDOM
 
 BUILD_TYPE = "https://provender.example/trainjob/v1"
 BUILDER = "https://provender.example/kubeflow/torchrun/v1"
@@ -48,9 +50,11 @@ class TrainingRequest:
     """Which snapshot the training function finds under which name: ``td1-sha256:<hex>`` or ``random:<hex>``."""
     hyperparameters: Mapping[str, Json]
     seed: int
+    recorded: Mapping[str, RecordedManifest] = field(default_factory=dict)
+    """The verified manifest of each, by the same name. A random name says nothing of the rows: only this does."""
 
     def as_json(self) -> Json:
-        """The request as JSON."""
+        """The request as JSON; without manifests, which tell the digest of a small snapshot."""
         return {
             "model": self.model,
             "run": self.run_id,
@@ -116,7 +120,7 @@ class WorkerReport:
             snapshots = tuple(SnapshotRead(**snapshot) for snapshot in value.pop("snapshots"))
             return cls(snapshots=snapshots, **value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"the worker's result.json cannot be read: {error}") from error
+            raise ValueError(f"the worker's result.json cannot be read ({type(error).__name__})") from error
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,10 @@ class FailedTraining:
     trainjob: TrainJobName
     started: str
     finished: str
+    cause: str
+    """For the record: the type of the error that ended it, or a sentence of ours. A message could hold data."""
     reason: str
+    """For the one who asked: with the error's message. Like the log it is not recorded."""
     log_tail: tuple[str, ...]
 
 
@@ -205,7 +212,7 @@ def artifact_predicate(outcome: TrainingOutcome) -> dict[str, Json]:
 
 
 def failed_predicate(failed: FailedTraining) -> dict[str, Json]:
-    """Why a training run gave no model. The log stays out of it: it may hold anything."""
+    """Why a training run gave no model. Log and messages stay out of it: they may hold anything."""
     return {
         "run": failed.request.run_id,
         "state": "FAIL",
@@ -213,25 +220,26 @@ def failed_predicate(failed: FailedTraining) -> dict[str, Json]:
         "trainjob": failed.trainjob.as_json(),
         "startedOn": failed.started,
         "finishedOn": failed.finished,
-        "reason": failed.reason,
+        "reason": failed.cause,
     }
 
 
 def _dependencies(outcome: TrainingOutcome) -> list[Json]:
     files = [file.as_json() for file in outcome.code]
     return [
-        *(_snapshot_dependency(snapshot) for snapshot in outcome.report.snapshots),
+        *(
+            _snapshot_dependency(snapshot, outcome.request.recorded.get(snapshot.name))
+            for snapshot in outcome.report.snapshots
+        ),
         {"name": "code", "digest": {"sha256": outcome.code_sha256}, "annotations": {"files": files}},
         {"name": "environment", "digest": {"sha256": outcome.report.environment["sha256"]}},
     ]
 
 
-def _snapshot_dependency(snapshot: SnapshotRead) -> Json:
-    algorithm, _, digest = snapshot.id.partition(
-        ":"
-    )  # a small snapshot is named at random and its digest not published
-    return {
-        "name": "snapshot",
-        "digest": {algorithm: digest},
-        "annotations": {"as": snapshot.name, "rows": snapshot.rows},
-    }
+def _snapshot_dependency(snapshot: SnapshotRead, recorded: RecordedManifest | None) -> Json:
+    """A small snapshot is named at random, its digest not published; its (blinded) manifest says which rows it was."""
+    algorithm, _, digest = snapshot.id.partition(":")
+    annotations: dict[str, Json] = {"as": snapshot.name, "rows": snapshot.rows}
+    if recorded is not None and snapshot.id.startswith(RANDOM):
+        annotations["manifest-sha256"] = recorded.sha256
+    return {"name": "snapshot", "digest": {algorithm: digest}, "annotations": annotations}

@@ -28,7 +28,7 @@ def endpoints(repo: RepoOption = HERE, as_json: JsonOption = False) -> None:
     from api.assembly import opened
     from api.reports import endpoint_list
 
-    found = endpoint_list(opened(repo.resolve()))
+    found = endpoint_list(opened(repo.resolve(), create=False))
     if as_json:
         print_json([{"endpoint": e.name, "state": e.state, "artifact": e.weights, "since": e.when} for e in found])
         return
@@ -52,7 +52,7 @@ def report(
     from api.reports import endpoint_report, rendered
     from lineage.objects import replace_bytes
 
-    made = endpoint_report(opened(repo.resolve()), endpoint)
+    made = endpoint_report(opened(repo.resolve(), create=False), endpoint)
     data = rendered(made, form="json" if as_json else form.value)
     if output is None:
         sys.stdout.write(data.decode() + ("" if data.endswith(b"\n") else "\n"))
@@ -71,7 +71,7 @@ def bundle(
     from api.assembly import opened
     from api.reports import write_endpoint_bundle
 
-    write_endpoint_bundle(opened(repo.resolve()), endpoint, output)
+    write_endpoint_bundle(opened(repo.resolve(), create=False), endpoint, output)
     if as_json:
         print_json({"endpoint": endpoint, "bundle": str(output)})
     else:
@@ -99,7 +99,7 @@ def export(
     from audit.trust import trust_file, trust_fingerprints
     from lineage.objects import replace_bytes
 
-    parts = opened(repo.resolve())
+    parts = opened(repo.resolve(), create=False)
     data = trust_file(parts.keys, origin=parts.settings.origin)
     if as_json and output is not None:
         raise ConfigurationError(

@@ -32,7 +32,7 @@ def prove(
     """Print the proof that a record has its leaf under the last checkpoint."""
     from api.assembly import opened
 
-    proof = opened(repo.resolve()).ledger.prove(record)
+    proof = opened(repo.resolve(), create=False).ledger.prove(record)
     hashes = [base64.b64encode(each).decode() for each in proof.hashes]
     if as_json:
         print_json({"index": proof.index, "tree_size": proof.tree_size, "leaf": proof.leaf.decode(), "hashes": hashes})
@@ -47,13 +47,15 @@ def audit(repo: RepoOption = HERE, as_json: JsonOption = False) -> None:
     """Replay the whole ledger and compare it with the database and the copy outside it."""
     from api.assembly import opened
 
-    result = opened(repo.resolve()).ledger.audit()
+    result = opened(repo.resolve(), create=False).ledger.audit()
     findings = [f"{one.wrong.value}: {one.where}: {one.message}" for one in result.findings]
     if as_json:
-        print_json({"ok": not findings, "size": result.size, "findings": findings})
+        print_json({"ok": not findings, "size": result.size, "pending": result.pending, "findings": findings})
     elif findings:
         for one in findings:
             stderr.print(one, style="red", markup=False, soft_wrap=True)
+    elif not result.size:
+        stdout.print("The ledger is empty: nothing was recorded yet.")
     else:
         stdout.print(f"The ledger is whole: {result.size} leaves replayed, every one as it was recorded.")
     raise typer.Exit(1 if findings else 0)

@@ -35,12 +35,28 @@ def main() -> None:
     """Run a command; an error of ours is one sentence on stderr and an exit code."""
     try:
         app()
-    except AnswerIsNo as error:
-        _stop(str(error), 1)
-    except WrongQuestion as error:
-        _stop(str(error), 2)
     except KeyboardInterrupt:
         _stop("Interrupted.", 130)
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        _stop(*told)
+
+
+def _told(error: Exception) -> tuple[str, int] | None:
+    """Sentence and exit code of an error that somebody expected; None for a bug, which keeps its traceback."""
+    if isinstance(error, AnswerIsNo):
+        return str(error), 1
+    if isinstance(error, WrongQuestion):
+        return str(error), 2
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}. Expected a file or folder that can be used here.", 2
+    from audit.verify.errors import VerificationError  # after the fact, so that --help pays for nothing
+
+    if isinstance(error, VerificationError):
+        return f"A stored record is not what was written: {error}. `provender ledger audit` says which.", 1
+    return None
 
 
 def _stop(message: str, code: int) -> None:

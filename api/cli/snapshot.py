@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from api.cli.console import HERE, JsonOption, RepoOption, print_json, stdout
+
+if TYPE_CHECKING:
+    from lineage.recorded_snapshots import RecordedSnapshots
 
 app = typer.Typer(help="The snapshots: results of point-in-time retrievals.", no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(help="td1-sha256:<hex>, or random:<hex> of a small snapshot.")]
@@ -15,22 +19,22 @@ NameArgument = Annotated[str, typer.Argument(help="td1-sha256:<hex>, or random:<
 
 @app.command("list")
 def list_(repo: RepoOption = HERE, as_json: JsonOption = False) -> None:
-    """List the stored snapshots."""
-    from api.assembly import opened
-
-    snapshots = opened(repo.resolve()).snapshots
-    found: list[dict[str, Any]] = [
-        {"snapshot": name, "rows": snapshots.manifest(name)["rows"], "runs": list(snapshots.runs(name))}
-        for name in snapshots.names()
-    ]
+    """List the snapshots, and whether each is recorded."""
+    found = _recorded(repo).list()
     if as_json:
-        print_json(found)
+        print_json(
+            [
+                {"snapshot": one.name, "standing": one.standing, "rows": one.rows, "runs": list(one.runs)}
+                for one in found
+            ]
+        )
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("snapshot", "rows", "runs"):
+    for column in ("snapshot", "standing", "rows", "runs"):
         table.add_column(column, overflow="fold")
     for one in found:
-        table.add_row(one["snapshot"], f"{one['rows']:,}", str(len(one["runs"])))
+        rows = "unknown" if one.rows is None else f"{one.rows:,}"
+        table.add_row(one.name, one.standing, rows, str(len(one.runs)))
     stdout.print(table if found else "No snapshot is stored yet.")
 
 
@@ -43,12 +47,10 @@ def show(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the manifest of a snapshot: what was asked, of which sources, with which result."""
-    from api.assembly import opened
-
-    manifest = opened(repo.resolve()).snapshots.manifest(name, run)
+    """Show the recorded manifest of a snapshot: what was asked, of which sources, with which result."""
+    manifest = _recorded(repo).manifest(name, run).document
     if as_json:
-        print_json(manifest)
+        print_json(dict(manifest))
         return
     for key in ("digest", "rows", "run", "created", "definitions"):
         stdout.print(f"{key:<12} {manifest[key]}", markup=False, highlight=False, soft_wrap=True)
@@ -62,12 +64,17 @@ def show(
 
 @app.command()
 def verify(name: NameArgument, repo: RepoOption = HERE, as_json: JsonOption = False) -> None:
-    """Read all rows of a snapshot and compare their digest with its name."""
-    from api.assembly import opened
-
-    snapshots = opened(repo.resolve()).snapshots
-    rows = sum(batch.num_rows for batch in snapshots.batches(name))
+    """Compare manifests and rows of a snapshot with what the signed records of its retrievals say."""
+    rows = sum(batch.num_rows for batch in _recorded(repo).batches(name))
     if as_json:
         print_json({"snapshot": name, "ok": True, "rows": rows})
     else:
         stdout.print(f"{name}: {rows:,} rows read, and they give the recorded digest.", highlight=False, soft_wrap=True)
+
+
+def _recorded(repo: Path) -> RecordedSnapshots:
+    from api.assembly import opened
+    from lineage.recorded_snapshots import RecordedSnapshots
+
+    parts = opened(repo.resolve(), create=False)
+    return RecordedSnapshots(parts.snapshots, parts.records)

@@ -64,7 +64,8 @@ def _document(result: Verification) -> dict[str, Any]:
         }
         for one in result.links
     ]
-    return {"ok": result.ok, "level": result.level, "as_of": result.as_of, "steps": steps, "links": links}
+    said = {"ok": result.ok, "level": result.level, "as_of": result.as_of, "gaps": result.gaps}
+    return {**said, "steps": steps, "links": links}
 
 
 def _print(result: Verification) -> None:
@@ -89,10 +90,12 @@ def _print(result: Verification) -> None:
         )
     stdout.print(links)
     style = "bold green" if result.ok else "bold red"
-    stdout.print(f"[{style}]{result.level}[/]  as of {_plain(result.as_of)}")
     stdout.print(
         "This does not prove that the records are complete, that the sources are true, or that the host was honest."
     )
+    stdout.print(f"As of {_plain(result.as_of)}:")
+    gaps = f"{result.gaps} gap{'' if result.gaps == 1 else 's'} in {len(result.links)} links"
+    stdout.print(f"[{style}]{result.level}[/], {f'[yellow]{gaps}[/]' if result.gaps else gaps}", highlight=False)
 
 
 def _short(name: str) -> str:

@@ -126,14 +126,15 @@ def _open(workspace: Workspace, tell: Narrator) -> tuple[Provender, Any]:
 
 
 def _retrieve(workspace: Workspace, store: Any, tell: Narrator) -> Snapshot:
-    with tell.step("Retrieve features as of each visit, and keep them as a snapshot") as say:
+    with tell.step("Retrieve what was known at each visit, and keep it as a snapshot") as say:
         import lineage
 
         sources = workspace.data / "sources"
         made_from = [sources / "laboratory.parquet", sources / "follow_up.parquet"]
         label = load(workspace.repository / "prepare" / "spine.py").liver_spine
         frame = lineage.spine(label(*made_from), made_from=made_from, code=label)
-        job = store.get_historical_features(frame, features=store.get_feature_service(SERVICE))
+        service = store.get_feature_service(SERVICE)
+        job = store.get_historical_features(frame, features=service, filter_by_created_timestamp=True)
         job.to_arrow()
         snapshot: Snapshot = job.snapshot
         say(f"{snapshot.rows:,} rows, {snapshot.id}")

@@ -1,6 +1,7 @@
 """``AsofOfflineStore``: Feast's file sources joined point-in-time by DuckDB's ASOF join.
 
-Everything but the join is Feast's own DuckDB store.
+It gives rows within acts of the governed provider only, because Feast's offline server builds it straight from the
+configuration, past any provider. What is left of Feast's own DuckDB store gives names and types of columns.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 import pandas as pd
 import pyarrow as pa
@@ -26,6 +27,8 @@ from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
 from api.feast.denial import NotOffered
+from api.feast.guarded_stores import refuse_offline_write
+from api.feast.own_acts import refuse_outside_acts
 from lineage.asof import FeatureTable, point_in_time_join
 from lineage.entity_rows import spine_table
 from lineage.errors import SourceUnreadable
@@ -54,6 +57,7 @@ class AsofOfflineStore(DuckDBOfflineStore):
         **_range: datetime,
     ) -> RetrievalJob:
         """A job that joins ``feature_views`` to the rows of ``entity_df``. Raises NotOffered for other spines."""
+        refuse_outside_acts("AsofOfflineStore.get_historical_features()")
         if not isinstance(entity_df, pd.DataFrame):
             raise NotOffered(
                 "AsofOfflineStore takes entity rows as a pandas DataFrame;"
@@ -97,6 +101,7 @@ class AsofOfflineStore(DuckDBOfflineStore):
         end_date: datetime,
     ) -> RetrievalJob:
         """A job that gives the latest row of each entity in the range."""
+        refuse_outside_acts("AsofOfflineStore.pull_latest_from_table_or_query()")
         times = [timestamp_field, *filter(None, [created_timestamp_column])]
         return _range_job(
             config,
@@ -120,12 +125,33 @@ class AsofOfflineStore(DuckDBOfflineStore):
         start_date: datetime | None = None,
         end_date: datetime | None = None,
     ) -> RetrievalJob:
-        """A job that gives every row in the range: what a materialization reads, and a saved dataset."""
+        """A job that gives every row in the range: what a materialization reads where not only the latest counts."""
+        refuse_outside_acts("AsofOfflineStore.pull_all_from_table_or_query()")
         times = [timestamp_field, *filter(None, [created_timestamp_column])]
         columns = [*join_key_columns, *feature_name_columns, *times]
         return _range_job(
             config, data_source, columns=columns, timestamp=timestamp_field, start=start_date, end=end_date
         )
+
+    @staticmethod
+    def offline_write_batch(*_arguments: Any, **_options: Any) -> NoReturn:
+        """Refused: the files of a source would change unrecorded."""
+        refuse_offline_write("AsofOfflineStore.offline_write_batch")
+
+    @staticmethod
+    def write_logged_features(*_arguments: Any, **_options: Any) -> NoReturn:
+        """Refused: served values would be kept unrecorded."""
+        refuse_offline_write("AsofOfflineStore.write_logged_features")
+
+    @staticmethod
+    def compute_monitoring_metrics(*_arguments: Any, **_options: Any) -> NoReturn:
+        """Refused: it summarizes rows, without a verdict."""
+        refuse_offline_write("AsofOfflineStore.compute_monitoring_metrics")
+
+    @staticmethod
+    def get_monitoring_max_timestamp(*_arguments: Any, **_options: Any) -> NoReturn:
+        """Refused: it reads rows, without a verdict."""
+        refuse_offline_write("AsofOfflineStore.get_monitoring_max_timestamp")
 
 
 class AsofRetrievalJob(RetrievalJob):
@@ -144,6 +170,7 @@ class AsofRetrievalJob(RetrievalJob):
         self._metadata, self._repo = metadata, repo
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
+        refuse_outside_acts("The job of an AsofOfflineStore")
         return self._join()
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:

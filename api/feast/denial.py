@@ -1,6 +1,7 @@
 """Our errors as Feast's command line understands them: message printed, no traceback, exit code 1.
 
-(Feast's ``FeastProviderLoginError`` would exit with 0, so it is never used.)
+(Feast's ``FeastProviderLoginError`` would exit with 0, so it is never used.) No message repeats what Arrow says of a
+value: it is data, and messages end up in logs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+import pyarrow as pa
 
+from audit.verify.errors import VerificationError
 from governance.errors import AnswerIsNo, Denied, ProvenderError, WrongQuestion
 from lineage.database import database_errors
 
@@ -34,9 +37,9 @@ class NotOffered(FeastMisconfigured):
 
 @contextmanager
 def told_to_feast() -> Iterator[None]:
-    """Within, our errors leave as what Feast's command line prints in one message.
+    """Within, our errors, and those of files, database and signatures, leave as what Feast prints in one message.
 
-    They stay ``Denied``, ``AnswerIsNo`` or ``WrongQuestion``, so SDK callers catch them by our names.
+    They are ``Denied``, ``AnswerIsNo`` or ``WrongQuestion``, so SDK callers catch them by our names.
     """
     try:
         with database_errors():
@@ -46,8 +49,34 @@ def told_to_feast() -> Iterator[None]:
     except Denied as error:
         raise FeastDenied(str(error)) from error
     except AnswerIsNo as error:
-        raise FeastRefused(str(error)) from error
+        raise FeastRefused(_without_values(error)) from error
     except WrongQuestion as error:
-        raise FeastMisconfigured(str(error)) from error
+        raise FeastMisconfigured(_without_values(error)) from error
     except ProvenderError as error:
-        raise FeastRefused(str(error)) from error
+        raise FeastRefused(_without_values(error)) from error
+    except VerificationError as error:
+        raise FeastRefused(f"Stored evidence does not verify: {error}. Restore it from a backup.") from error
+    except pa.ArrowException as error:
+        raise FeastRefused(
+            f"Arrow refused a value or a type ({type(error).__name__}); what it said of it is left out, because it may"
+            " be data. Check the types of the entity rows and of the sources against the declared ones."
+        ) from error
+    except OSError as error:
+        raise FeastMisconfigured(
+            f"{_place(error)} could not be used: {error.strerror or type(error).__name__}. Nothing was given out. Check"
+            " the paths in the governance block, their permissions and the space left; then run it again."
+        ) from error
+
+
+def _without_values(error: ProvenderError) -> str:
+    """What ``error`` says, without what Arrow said of a value."""
+    text, cause = str(error), error.__cause__
+    if not isinstance(cause, pa.ArrowException) or not str(cause):
+        return text
+    for said in (str(cause), str(cause).splitlines()[0]):
+        text = text.replace(said, type(cause).__name__)
+    return text
+
+
+def _place(error: OSError) -> str:
+    return f"The file {error.filename}" if error.filename else "A file or a connection"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 
@@ -16,6 +18,9 @@ from governance.assets import Definitions
 from governance.decide import decide
 from governance.verdict import Verdict
 from lineage.recorder import Act, Subject
+
+TEARDOWN = "teardown"
+"""What the record of a teardown says where a decision names its gate."""
 
 
 class ApplyGate:
@@ -50,31 +55,65 @@ class ApplyGate:
         refuse_shadowed_modules(self._parts.settings.repo)  # a shadowed file may look like no change at all
         self.enforce(self.verdict(self.definitions(proto)))
 
-    def commit(self, proto: RegistryProto, *, head: str | None) -> str:
-        """Decide on what is about to be committed and record the decision; gives its definition version."""
+    def propose(self, proto: RegistryProto, *, head: str | None) -> tuple[str, Verdict | None]:
+        """The definition version of what is about to be committed, and the verdict, if it changes a definition.
+
+        Whoever commits it hands the verdict to :meth:`record` first.
+        """
         definitions = self.definitions(proto)
-        if _changes_something(definitions, head):
-            refuse_shadowed_modules(self._parts.settings.repo)
-            self._record_and_enforce(self.verdict(definitions))
-        return definitions.digest
+        if not _changes_something(definitions, head):
+            return definitions.digest, None
+        refuse_shadowed_modules(self._parts.settings.repo)
+        return definitions.digest, self.verdict(definitions)
+
+    def record(self, verdict: Verdict) -> None:
+        """Record the decision on a commit, whatever it is. Raises Denied where it is no."""
+        self._parts.recorder.record(self._act(verdict))
+        verdict.enforce()
+
+    def record_teardown(self, definitions: str) -> None:
+        """Record that the registry is to hold nothing any more: it is no loss of the head when it is gone then.
+
+        :param definitions: version of what the registry held
+        """
+        verdict = {"gate": TEARDOWN, "outcome": "allow", "policy": self.policy_digest(), "definitions": definitions}
+        self._parts.recorder.record(self._decision(definitions, {**verdict, "findings": [], "exempted": []}))
+
+    def allowed(self) -> str | None:
+        """Version of the definitions that the last recorded decision let in; None before one, and after a teardown."""
+        name = _subject_name(self._parts.settings.project)
+        for record in reversed(self._parts.records.by_subject_name(name, "decision")):
+            decision = record.predicate
+            if decision["gate"] == TEARDOWN:
+                return None
+            if decision["gate"] == "apply" and decision["outcome"] == "allow":
+                return str(decision["definitions"])
+        return None
+
+    def holds_nothing(self, proto: RegistryProto) -> bool:
+        """Whether a registry is as Feast makes it by itself, without a decision."""
+        return not _changes_something(self.definitions(proto), None)
 
     def enforce(self, verdict: Verdict) -> None:
         """Go on where the act is allowed. A denial is recorded; raises Denied."""
         if not verdict.allowed:
-            self._record_and_enforce(verdict)
-
-    def _record_and_enforce(self, verdict: Verdict) -> None:
-        self._parts.recorder.record(self._act(verdict))
-        verdict.enforce()
+            self.record(verdict)
 
     def _act(self, verdict: Verdict) -> Act:
+        return self._decision(verdict.definitions, verdict.as_json())
+
+    def _decision(self, definitions: str, verdict: Mapping[str, Any]) -> Act:
         project = self._parts.settings.project
         return Act(
             kind="decision",
             actor=current_caller(),
-            subjects=(Subject(f"definitions:{project}", "definitions-sha256", verdict.definitions),),
-            predicate={**verdict.as_json(), "project": project, "repository": git_state(self._parts.settings.repo)},
+            subjects=(Subject(_subject_name(project), "definitions-sha256", definitions),),
+            predicate={**verdict, "project": project, "repository": git_state(self._parts.settings.repo)},
         )
+
+
+def _subject_name(project: str) -> str:
+    return f"definitions:{project}"
 
 
 def _changes_something(definitions: Definitions, head: str | None) -> bool:

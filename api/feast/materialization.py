@@ -12,6 +12,7 @@ import pyarrow as pa
 from feast.feature_view import FeatureView
 
 from api.assembly import Provender
+from api.feast.online_writes import EVENT_TIME
 from governance.assets import Definitions
 from governance.canonical import json_sha256, rfc3339
 from governance.verdict import Verdict
@@ -59,7 +60,7 @@ class Materialization:
     def result(self, written: pa.Table, sources: tuple[SourceState, ...]) -> Act:
         """What is still to be recorded: the digest of what was written, and from which source states."""
         keys = sorted(column.name for column in self.view.entity_columns if column.name in written.column_names)
-        digest = digest_table(canonical_table(written, types={}, rows=None, keys=keys))
+        digest = digest_table(canonical_table(written, types={}, rows=None, keys=[EVENT_TIME, *keys]))
         name = snapshot_name(digest.digest, rows=digest.rows, min_rows=self.parts.settings.governance.min_rows)
         output = Dataset(self.definitions.project, f"online/{self.view.name}", self._facets(name, digest.rows, written))
         event = self._event("COMPLETE", inputs=sources, outputs=(output,))

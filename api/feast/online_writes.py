@@ -1,7 +1,8 @@
 """What a materialization writes to the online store, seen on its way in.
 
 The configured store's class is extended by :class:`WatchedWrites`, so that whoever holds the store (Feast's
-compute engine, its feature server) writes through it. Everything else stays the store's own.
+compute engine, its feature server) writes through it: what a materialization writes is noted, and what would be
+written with nobody watching (``write_to_online_store()``, ``push()``) is refused before it is written.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 from feast.feature_view import FeatureView
@@ -18,25 +19,63 @@ from feast.infra.online_stores.online_store import OnlineStore
 from feast.type_map import feast_value_type_to_pa, feast_value_type_to_python_type
 from feast.utils import make_tzaware
 
+from api.feast.denial import NotOffered
 from lineage.canonical_table import TIMESTAMP
 
 Row = tuple[Any, dict[str, Any], datetime, datetime | None]
 """Feast's quadruplet: entity key, values by feature, event timestamp, created timestamp."""
 
+EVENT_TIME = "event_timestamp"
+"""The column of :func:`written_table` with the moment of each value."""
+
 _WATCH: ContextVar[list[tuple[FeatureView, Sequence[Row]]] | None] = ContextVar("provender_online_writes", default=None)
 
 
 class WatchedWrites:
-    """Mixed in before an online store's class: notes each batch that was written."""
+    """Mixed in before an online store's class: notes each batch that was written, refuses what nobody watches."""
 
     def online_write_batch(
         self, config: Any, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
     ) -> None:
-        """Write the batch, then note it."""
+        """Write the batch, then note it. Raises NotOffered outside a materialization."""
+        noted = _noted(table)
         super().online_write_batch(config, table, data, progress)  # type: ignore[misc] # the store's own method
-        noted = _WATCH.get()
-        if noted is not None:
-            noted.append((table, list(data)))
+        noted.append((table, list(data)))
+
+    async def online_write_batch_async(
+        self, config: Any, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
+    ) -> None:
+        """Write the batch, then note it. Raises NotOffered outside a materialization."""
+        noted = _noted(table)
+        await super().online_write_batch_async(config, table, data, progress)  # type: ignore[misc] # the store's own
+        noted.append((table, list(data)))
+
+    def update_online_store(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        """Refused: values would change by an expression that the store computes."""
+        raise _unrecorded("update_online_store()")
+
+    async def update_online_store_async(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        """Refused: values would change by an expression that the store computes."""
+        raise _unrecorded("update_online_store_async()")
+
+    def write_precomputed_vector(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        """Refused: what is served from it would stand on no materialization."""
+        raise _unrecorded("write_precomputed_vector()")
+
+
+def _noted(table: Any) -> list[tuple[FeatureView, Sequence[Row]]]:
+    """The batches of the materialization under way. Raises NotOffered where there is none."""
+    noted = _WATCH.get()
+    if noted is None:
+        raise _unrecorded(f"A write of {getattr(table, 'name', 'a view')}")
+    return noted
+
+
+def _unrecorded(way: str) -> NotOffered:
+    return NotOffered(
+        f"{way} to the online store is refused: nobody would record what was written, so nothing was. Use"
+        " materialize(), which records it; write_to_online_store() and push() are not offered yet."
+    )
 
 
 def watched(store: OnlineStore) -> OnlineStore:
@@ -70,7 +109,7 @@ def written_table(view: FeatureView, batches: Sequence[tuple[FeatureView, Sequen
         columns[feature.name] = pa.array(
             [_python(values.get(feature.name)) for _, values, *_ in rows], arrow_type(feature)
         )
-    columns["event_timestamp"] = pa.array([make_tzaware(moment) for _, _, moment, _ in rows], TIMESTAMP)
+    columns[EVENT_TIME] = pa.array([make_tzaware(moment) for _, _, moment, _ in rows], TIMESTAMP)
     created = [None if moment is None else make_tzaware(moment) for *_, moment in rows]
     columns["created_timestamp"] = pa.array(created, TIMESTAMP)
     return pa.table(columns)

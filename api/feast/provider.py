@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from feast.feature_service import FeatureService
 from feast.feature_view import FeatureView
 from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.compute_engines.local.compute import LocalComputeEngine
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.infra.offline_stores.offline_store import RetrievalJob
-from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.passthrough_provider import PassthroughProvider
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.online_response import OnlineResponse
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDataset
 
@@ -30,9 +31,12 @@ from api.feast.caller import current_caller
 from api.feast.denial import NotOffered, told_to_feast
 from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of
+from api.feast.guarded_stores import GuardedOfflineStore, GuardedOnlineStore, refuse_offline_write
 from api.feast.job import GovernedRetrievalJob, RefusedJob
 from api.feast.materialization import Materialization
+from api.feast.online_gate import OnlineGate, as_registered
 from api.feast.online_writes import watched, watching, written_table
+from api.feast.own_acts import ending, own_act
 from api.feast.picture import draw
 from api.feast.registry_store import open_stores
 from api.feast.request import RetrievalRequest
@@ -44,6 +48,7 @@ from governance.assets import Definitions, Input
 from governance.decide import decide
 from governance.errors import ConfigurationError
 from governance.places import place_of
+from governance.policy import Policy
 from governance.purposes import current_purpose
 from governance.verdict import Gate, Verdict
 from lineage.canonical_table import ROW
@@ -60,6 +65,7 @@ class GovernedProvider(PassthroughProvider):
         self._digests: dict[FileKey, str] = {}
         with told_to_feast():
             self._parts = parts_of(config)
+        self._online_gate = OnlineGate(self._parts, purpose=_purpose_under)
 
     @property
     def parts(self) -> Provender:
@@ -67,9 +73,19 @@ class GovernedProvider(PassthroughProvider):
         return self._parts
 
     @property
-    def online_store(self) -> OnlineStore | None:  # type: ignore[override] # None where there is none, as in Feast itself
-        """The configured online store, its writes watched."""
-        store: OnlineStore | None = super().online_store
+    def online_store(self) -> GuardedOnlineStore | None:  # type: ignore[override] # None where there is none, as in Feast
+        """The configured online store, its writes watched and its reads left to :meth:`get_online_features`."""
+        store = self._watched_store()
+        return None if store is None else GuardedOnlineStore(store)
+
+    @property
+    def offline_store(self) -> GuardedOfflineStore:  # type: ignore[override] # Feast declares what this stands before
+        """The configured offline store, which gives rows within acts of this provider only."""
+        return GuardedOfflineStore(super().offline_store)
+
+    def _watched_store(self) -> Any:
+        """The configured online store itself, its writes watched; None where there is none."""
+        store = super().online_store
         if store is not None:
             store = watched(store)
             self.__dict__["_online_store"] = store  # Feast declares the attribute as None
@@ -124,19 +140,16 @@ class GovernedProvider(PassthroughProvider):
             retrieval = self._retrieval(request, registry)
             if not retrieval.verdict.allowed:
                 retrieval.deny()
-            retrieval.start()
             make = super().get_historical_features
 
             def engine_job() -> RetrievalJob:
                 rows = _numbered(request.spine)
                 return make(config, feature_views, feature_refs, rows, registry, project, full_feature_names, **kwargs)
 
-            try:
+            with ending(retrieval.fail), own_act():
+                retrieval.start()
                 files = files_now(request.views, self._parts.settings.repo)
                 job = engine_job()
-            except BaseException as error:
-                retrieval.fail(error)
-                raise
         return GovernedRetrievalJob(job, self._execution(retrieval, files, engine_job), self._copying(retrieval))
 
     def retrieve_saved_dataset(self, config: RepoConfig, dataset: SavedDataset) -> RetrievalJob:
@@ -163,26 +176,76 @@ class GovernedProvider(PassthroughProvider):
     ) -> None:
         """Decide, record the start, write, and record what was written from which sources. Raises FeastDenied."""
         arguments = (config, feature_view, start_date, end_date, registry, project, *args)
-        if isinstance(feature_view, OnDemandFeatureView):
-            super().materialize_single_feature_view(*arguments, **kwargs)
-            return
         with told_to_feast():
+            feature_view = _recordable(feature_view)
             if not isinstance(self.batch_engine, LocalComputeEngine):
                 raise NotOffered(f"{type(self.batch_engine).__name__} writes online values out of sight. {_ENGINES}")
             act = self._materialization(feature_view, start_date, end_date, registry)
             if not act.verdict.allowed:
                 act.deny()
-            act.begin()
-            try:
+            with ending(act.fail):
+                act.begin()
                 sources = self._observed((feature_view,))
-                with watching() as batches:
+                with own_act(), watching() as batches:
                     super().materialize_single_feature_view(*arguments, **kwargs)
                 self._still(sources, (feature_view,))
-                result = act.result(written_table(feature_view, batches), sources)
-            except BaseException as error:
-                act.fail(error)
-                raise
-            self._parts.recorder.record(result)
+                self._parts.recorder.record(act.result(written_table(feature_view, batches), sources))
+
+    def get_online_features(
+        self,
+        config: RepoConfig,
+        features: list[str] | FeatureService,
+        entity_rows: Any,
+        registry: BaseRegistry,
+        project: str,
+        *args: Any,
+        **kwargs: Any,
+    ) -> OnlineResponse:
+        """Decide, record the first decision of its kind, and only then read. Raises FeastDenied."""
+        asked = self._enter_online(features, registry, project)
+        store = self._watched_store()
+        answer: OnlineResponse = store.get_online_features(
+            config, asked, entity_rows, registry, project, *args, **kwargs
+        )
+        return answer
+
+    async def get_online_features_async(
+        self,
+        config: RepoConfig,
+        features: list[str] | FeatureService,
+        entity_rows: Any,
+        registry: BaseRegistry,
+        project: str,
+        *args: Any,
+        **kwargs: Any,
+    ) -> OnlineResponse:
+        """The same, for a store that reads asynchronously. Raises FeastDenied."""
+        asked = self._enter_online(features, registry, project)
+        store = self._watched_store()
+        answer: OnlineResponse = await store.get_online_features_async(
+            config, asked, entity_rows, registry, project, *args, **kwargs
+        )
+        return answer
+
+    def offline_write_batch(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: the files of a source would change unrecorded."""
+        refuse_offline_write("offline_write_batch")
+
+    def ingest_df_to_offline_store(self, feature_view: FeatureView, table: pa.Table) -> None:
+        """Refused: the files of a source would change unrecorded."""
+        refuse_offline_write("write_to_offline_store")
+
+    def write_feature_service_logs(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: served values would be kept unrecorded."""
+        refuse_offline_write("write_logged_features")
+
+    def _enter_online(
+        self, features: list[str] | FeatureService, registry: BaseRegistry, project: str
+    ) -> list[str] | FeatureService:
+        with told_to_feast():
+            asked = as_registered(features, registry, project)
+            self._online_gate.enter(asked, registry, caller=current_caller())
+        return asked
 
     def _refuse_other_repository(self, theirs: Path) -> None:
         if theirs != self._parts.settings.repo:
@@ -195,7 +258,7 @@ class GovernedProvider(PassthroughProvider):
         definitions = self._definitions(registry)
         asked = tuple(Input(key, names) for key, names in request.keys(definitions).items())
         verdict = self._verdict(definitions, "retrieve", asked, request.purpose)
-        store = type(self.offline_store)
+        store = type(super().offline_store)
         engine = "duckdb" if "duckdb" in str(store.__mro__).lower() else "feast"
         named = {"name": store.__name__, "version": version(engine)}
         return Retrieval(self._parts, request, definitions, verdict, current_caller(), named)
@@ -215,8 +278,7 @@ class GovernedProvider(PassthroughProvider):
         return draw(registry.proto(), project=settings.project, repo=settings.repo)
 
     def _purpose(self) -> str | None:
-        stated = current_purpose(otherwise=os.environ.get(PURPOSE))
-        return self._parts.policy().purpose_of(stated, caller=current_caller())
+        return _purpose_under(self._parts.policy(), current_caller())
 
     def _verdict(
         self, definitions: Definitions, gate: Gate, asked: Sequence[Input], purpose: str | None, **more: tuple[str, ...]
@@ -239,18 +301,14 @@ class GovernedProvider(PassthroughProvider):
         views, spine, repo = retrieval.request.views, retrieval.request.spine, self._parts.settings.repo
 
         def execute(job: RetrievalJob) -> tuple[pa.Table, Snapshot]:
-            try:
+            with ending(retrieval.fail), own_act():
                 sources = self._observed(views)
                 # an engine may list files when its job is made; those that are there now are the ones on record
                 current = job if files_now(views, repo) == files else engine_job()
                 table = retrieval.execute(current, len(spine) if isinstance(spine, pd.DataFrame) else None)
                 self._still(sources, views)
                 snapshot, act = retrieval.result(table, sources)
-            except BaseException as error:
-                retrieval.fail(error)
-                raise
-            # Outside: if this fails there is no telling whether it was recorded, so nothing else is said of the run.
-            self._parts.recorder.record(act)
+                self._parts.recorder.record(act)
             return table, snapshot
 
         return execute
@@ -283,6 +341,26 @@ class GovernedProvider(PassthroughProvider):
 
 
 _ENGINES = "Materialize with Feast's local compute engine: it is the one whose writes are recorded."
+
+
+def _purpose_under(policy: Policy, caller: str) -> str | None:
+    """What ``caller`` acts for: the purpose stated here, or the only one that the policy grants."""
+    return policy.purpose_of(current_purpose(otherwise=os.environ.get(PURPOSE)), caller=caller)
+
+
+def _recordable(view: FeatureView | OnDemandFeatureView) -> FeatureView:
+    """``view``, if all that its materialization writes will be on record. Raises NotOffered."""
+    if isinstance(view, OnDemandFeatureView):
+        raise NotOffered(
+            f"The on-demand view {view.name} would be materialized without a record of its values. Remove"
+            " write_to_online_store: it is computed when it is read."
+        )
+    if getattr(view, "offline", False):
+        raise NotOffered(
+            f"The view {view.name} has offline=True, so that materializing it would rewrite its source without a"
+            " record. Remove it from the view."
+        )
+    return view
 
 
 def _refuse_unknown_rows(spine: object) -> None:

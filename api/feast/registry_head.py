@@ -2,7 +2,8 @@
 
 ``head.json`` is ``{"v": 1, "object", "definitions", "policy", "signature"}``. The signature (Base64) is made by the
 statement key over the DSSE pre-authentication encoding of the RFC 8785 bytes of the other members. An older head put
-back with its own signature is not noticed here: the decisions in the ledger show it.
+back with its own signature verifies here; the registry store holds its definitions against the recorded decisions.
+An older head of the same definitions is not noticed: it differs in Feast's bookkeeping (times, intervals) alone.
 """
 
 from __future__ import annotations

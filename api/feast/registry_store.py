@@ -1,17 +1,22 @@
 """``GovernedRegistryStore``: a registry in a directory, whose every change was decided first.
 
     head.json                which version counts and the policy that allowed it, signed
+    next.json                the head of a commit under way; after a crash it is completed if its decision is recorded
     versions/<sha256>.pb     the registry's protobufs, by the SHA-256 of their bytes, never changed
     lock                     one commit at a time
 
 A commit that changes no definition (Feast's times, materialization intervals, the empty registry it
 commits when it opens a store) asks for no verdict and is no new definition version.
+
+The head must name what the last recorded decision of the project let in: a head that was deleted, or an older one put
+back, is refused. One project therefore has one registry in one governance database.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +35,10 @@ from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of_registry
 from api.feast.registry_head import Head, read_head, write_head
 from governance.errors import ConfigurationError
+from governance.verdict import Verdict
 from lineage.objects import ObjectStore
+
+_HEAD, _NEXT = "head.json", "next.json"
 
 _OPEN: WeakSet[GovernedRegistryStore] = WeakSet()
 """Stores of this process, among which a provider finds those of its own configuration."""
@@ -73,9 +81,11 @@ class GovernedRegistryStore(RegistryStore):
         with self._undoing(registry_proto), self._locked():
             self._refuse_when_outdated()
             before = None if self._seen is None else self._seen.definitions
-            definitions = self._gate.commit(registry_proto, head=before)
+            definitions, verdict = self._gate.propose(registry_proto, head=before)
+            if verdict is not None and not verdict.allowed:
+                self._gate.record(verdict)  # raises
             if definitions != before or self._seen is None or differ(registry_proto, self._load(self._seen)):
-                self._write(registry_proto, definitions)
+                self._write(registry_proto, definitions, verdict)
 
     def decide(self, gate: ApplyGate) -> None:
         """Decide on the registry that Feast has in hand, before it touches infrastructure. Raises FeastDenied.
@@ -91,18 +101,29 @@ class GovernedRegistryStore(RegistryStore):
     def teardown(self) -> None:
         """Let the head name nothing; every version stays as history."""
         with told_to_feast(), self._locked():
-            (self._directory / "head.json").unlink(missing_ok=True)
+            head = self._settled()
+            if head is not None and self._gate.allowed() is not None:
+                self._gate.record_teardown(head.definitions)
+            (self._directory / _HEAD).unlink(missing_ok=True)
             self._seen = None
 
-    def _write(self, proto: RegistryProto, definitions: str) -> None:
+    def _write(self, proto: RegistryProto, definitions: str, verdict: Verdict | None) -> None:
+        """Commit: the version, the head beside the old one, the decision, and last of all the head in its place."""
         proto.version_id = str(uuid.uuid4())
         proto.last_updated.FromDatetime(_utc_now())
         data = proto.SerializeToString(deterministic=True)
         name = f"versions/{hashlib.sha256(data).hexdigest()}.pb"
         self._objects.create_bytes(name, data)
         head = Head(name, definitions, self._gate.policy_digest())
-        write_head(self._directory / "head.json", head, self._gate.parts.keys)
+        write_head(self._directory / _NEXT, head, self._gate.parts.keys)
+        if verdict is not None:
+            self._gate.record(verdict)
+        self._complete()
         self._handed_out, self._seen = proto, head
+
+    def _complete(self) -> None:
+        (self._directory / _NEXT).replace(self._directory / _HEAD)
+        _sync(self._directory)
 
     def _refuse_when_outdated(self) -> None:
         if self._head() != self._seen:
@@ -112,7 +133,37 @@ class GovernedRegistryStore(RegistryStore):
             )
 
     def _head(self) -> Head | None:
-        return read_head(self._directory / "head.json", self._gate.parts.keys)
+        """The head. Raises FeastRefused where it is not the one that the last decision let in."""
+        with told_to_feast():
+            head = self._read(_HEAD)
+            if self._agrees(head, self._gate.allowed()):
+                return head
+            with self._locked():  # a commit that is under way ends first
+                return self._settled()
+
+    def _settled(self) -> Head | None:
+        """The head, for who holds the lock; a commit that a crash cut off after its decision is completed."""
+        head, allowed = self._read(_HEAD), self._gate.allowed()
+        if self._agrees(head, allowed):
+            return head
+        coming = self._read(_NEXT)
+        if coming is not None and coming.definitions == allowed:
+            self._complete()
+            return coming
+        raise FeastRefused(
+            f"The head of the registry {self._directory} {_names(head)}, but the last recorded decision let in"
+            f" {allowed or 'nothing, or was undone by a teardown'}. The head was deleted, or an older one was put back,"
+            " or this is another database than the registry was written with. Restore the registry or the"
+            " configuration; nothing was read or written."
+        )
+
+    def _agrees(self, head: Head | None, allowed: str | None) -> bool:
+        if head is None or allowed is not None:
+            return (None if head is None else head.definitions) == allowed
+        return self._gate.holds_nothing(self._load(head))
+
+    def _read(self, name: str) -> Head | None:
+        return read_head(self._directory / name, self._gate.parts.keys)
 
     def _load(self, head: Head) -> RegistryProto:
         proto = RegistryProto()
@@ -162,6 +213,19 @@ class GovernedRegistryStore(RegistryStore):
 def open_stores(registry_config: RegistryConfig) -> tuple[GovernedRegistryStore, ...]:
     """The stores that this process opened for that configuration object: one for each FeatureStore made of it."""
     return tuple(store for store in list(_OPEN) if store.belongs_to(registry_config))
+
+
+def _sync(directory: Path) -> None:
+    """Let the names in ``directory`` survive a power cut."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _names(head: Head | None) -> str:
+    return "is not there" if head is None else f"names the definitions {head.definitions}"
 
 
 def _directory(path: str, repo: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -78,12 +78,7 @@ class RetrievalRequest:
 
     def keys(self, definitions: Definitions) -> dict[str, tuple[str, ...]]:
         """Keys of the views asked for, with the features asked of each."""
-        kinds = ("feature_view", "stream_feature_view", "on_demand_feature_view")
-        found: dict[str, list[str]] = {}
-        for view, name in sorted(self.asked):
-            key = next((f"{kind}:{view}" for kind in kinds if f"{kind}:{view}" in definitions), f"feature_view:{view}")
-            found.setdefault(key, []).append(name)
-        return {key: tuple(names) for key, names in found.items()}
+        return view_inputs(self.asked, definitions)
 
     @property
     def timestamp(self) -> str:
@@ -119,6 +114,16 @@ class RetrievalRequest:
         digest = spine_digest(self.spine)
         rows = len(self.spine)
         return {"digest": digest if rows >= min_rows else None, "rows": rows, "origin": origin_of(self.spine, digest)}
+
+
+def view_inputs(asked: Iterable[tuple[str, str]], definitions: Definitions) -> dict[str, tuple[str, ...]]:
+    """(view, feature) pairs as keys of ``definitions``, with the features of each; one not defined is a plain view."""
+    found: dict[str, list[str]] = {}
+    for view, name in sorted(asked):
+        keys = (f"{kind}:{view}" for kind in ("feature_view", "stream_feature_view", "on_demand_feature_view"))
+        key = next((one for one in keys if one in definitions), f"feature_view:{view}")
+        found.setdefault(key, []).append(name)
+    return {key: tuple(names) for key, names in found.items()}
 
 
 def _keys(view: FeatureView) -> dict[str, pa.DataType]:

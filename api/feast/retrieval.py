@@ -64,7 +64,8 @@ class Retrieval:
 
     def execute(self, job: RetrievalJob, rows: int | None) -> pa.Table:
         """The engine's rows in canonical form. Raises RetrievalBroken, LossyCast, and whatever the engine raises."""
-        return canonical_table(job.to_arrow(), types=self.request.types(), rows=rows, keys=self.request.join_keys)
+        keys = (self.request.timestamp, *self.request.join_keys)
+        return canonical_table(job.to_arrow(), types=self.request.types(), rows=rows, keys=keys)
 
     def result(self, table: pa.Table, sources: tuple[SourceState, ...]) -> tuple[Snapshot, Act]:
         """Validate and store the canonical rows that were read from ``sources``; what is still to be recorded."""

@@ -24,6 +24,8 @@ from api.kserve.provenance import Asked, Provenance, read_provenance, refuse_oth
 from api.kserve.record import DeploymentRecords, model_name, online_values
 from governance.canonical import canonical_json
 from governance.errors import ConfigurationError
+from lineage.closing import close_broken_off
+from lineage.recorder import Act
 
 READY_SECONDS = 180.0
 """How long a server may take to verify, load and answer. Importing Feast, KServe and torch takes most of it."""
@@ -78,13 +80,19 @@ class Deployment:
         try:
             provenance = _observed(process, asked, seconds=seconds, log=log)
             online = online_values(parts.records, provenance.views)
-            parts.recorder.record(records.ready(provenance, online))
         except DeploymentRefused as refusal:
             process.end()
-            parts.recorder.record(records.refused(str(refusal)))
+            close_broken_off(parts.recorder, records.refused(str(refusal)), cause=refusal)
             raise
         except BaseException:
             process.end()
+            raise
+        try:
+            parts.recorder.record(records.ready(provenance, online))
+        except BaseException as error:  # it may stand recorded all the same: the ledger is asked after the commit
+            process.end()
+            reason = f"it was ended because recording that it was ready failed: {type(error).__name__}"
+            close_broken_off(parts.recorder, records.ended(provenance, online, reason=reason, failed=True), cause=error)
             raise
         return cls(parts, process=process, provenance=provenance, records=records, log=log)
 
@@ -110,8 +118,14 @@ class Deployment:
 
     def stop(self) -> None:
         """End the process and record the end, with what its online values were made from by then. Once."""
+        ended = self._end()
+        if ended is not None:
+            self._parts.recorder.record(ended)
+
+    def _end(self) -> Act | None:
+        """End the process; what is to be recorded of that. None where it has been done."""
         if self._ended:
-            return
+            return None
         code = self._process.returncode
         exit_code = self._process.end()
         self._ended = True
@@ -120,7 +134,7 @@ class Deployment:
         if not by_itself and exit_code != 0:
             reason += f"; its process ended with exit code {exit_code}"
         online = online_values(self._parts.records, self.provenance.views)
-        self._parts.recorder.record(self._records.ended(self.provenance, online, reason=reason, by_itself=by_itself))
+        return self._records.ended(self.provenance, online, reason=reason, failed=by_itself)
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +142,10 @@ class Deployment:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        if error is None:
+            self.stop()
+        elif (ended := self._end()) is not None:  # what the block raised is what its caller must hear
+            close_broken_off(self._parts.recorder, ended, cause=error)
 
 
 def _asked(parts: Provender, endpoint: str, artifact: str, feature_service: str, predictor: str) -> Asked:

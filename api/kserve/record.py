@@ -54,9 +54,9 @@ class DeploymentRecords:
             "ready", {**self._served(found), "online": [one.as_json() for one in online]}, event, opens=True
         )
 
-    def ended(self, found: Provenance, online: Sequence[OnlineValues], *, reason: str, by_itself: bool) -> Act:
-        """The server is gone: because it was stopped, or ``by_itself``."""
-        event = self._event("FAIL" if by_itself else "COMPLETE", "ended", loaded=found.artifact)
+    def ended(self, found: Provenance, online: Sequence[OnlineValues], *, reason: str, failed: bool) -> Act:
+        """The server is gone: because it was stopped, or because it (or what it needs) ``failed``."""
+        event = self._event("FAIL" if failed else "COMPLETE", "ended", loaded=found.artifact)
         said = {**self._served(found), "online": [one.as_json() for one in online], "reason": reason}
         return self._act("ended", said, event, closes=True)
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from api.assembly import Provender, process_actor
+from api.kubeflow.loggable import refuse_unrecordable
 from api.kubeflow.train import Progress, train
 from governance.canonical import Json, json_sha256
 from governance.errors import ConfigurationError
 from lineage import events
+from lineage.closing import close_broken_off
 from lineage.errors import TrainingFailed, ValidationFailed
 from lineage.events import Dataset, Job, facet
+from lineage.recorded_snapshots import RecordedManifest, RecordedSnapshots
 from lineage.recorder import Act, Subject
 from lineage.training import (
     FAILED_PREDICATE_TYPE,
@@ -39,11 +42,20 @@ class GovernedTraining:
     """name in the job → snapshot id"""
     run: str
 
-    def refuse_unusable(self) -> None:
-        """Raise ValidationFailed where a snapshot failed a critical expectation in any run that gave it."""
-        for name in self.snapshots.values():
-            for run in self.parts.snapshots.runs(name):
-                _refuse_failed(name, self.parts.snapshots.manifest(name, run)["validation"])
+    def refuse_unusable(self) -> dict[str, RecordedManifest]:
+        """The recorded manifest of each snapshot, by its name in the job, where all of them may be trained on.
+
+        Every recorded run that gave a snapshot counts, by the manifest that its signed record states.
+
+        Raises ValidationFailed where one failed a critical expectation, SnapshotNotRecorded, SnapshotCorrupt (also for
+        a manifest that is gone) and UnknownSnapshot.
+        """
+        recorded = RecordedSnapshots(self.parts.snapshots, self.parts.records)
+        found = {alias: recorded.manifests(name) for alias, name in self.snapshots.items()}
+        for manifests in found.values():
+            for manifest in manifests:
+                _refuse_failed(manifest.snapshot, manifest.document["validation"])
+        return {alias: manifests[0] for alias, manifests in found.items()}
 
     def start(self, seed: int, hyperparameters: Mapping[str, Json]) -> None:
         """Record that the run begins."""
@@ -84,16 +96,18 @@ class GovernedTraining:
         artifact = Act(kind="artifact", actor=actor, subjects=subject, predicate=artifact_predicate(outcome))
         self.parts.recorder.record(training, artifact)
 
-    def fail(self, failed: FailedTraining) -> None:
-        """Record that the run gave no model."""
-        self._close("FAIL", failed_subject(failed), failed_predicate(failed))
+    def fail(self, failed: FailedTraining, error: TrainingFailed) -> None:
+        """Record that the run gave no model. ``error`` is what the caller hears of it, whatever happens here."""
+        self._close("FAIL", failed_subject(failed), failed_predicate(failed), cause=error)
 
     def abort(self, error: BaseException) -> None:
-        """Record that the run ended because the one who waited for it did."""
+        """Record that the run ended because the one who waited for it did, unless it has an end already."""
         subject = Subject(f"run:{self.run}", "request-sha256", json_sha256({"model": self.name, "run": self.run}))
-        self._close("ABORT", subject, {"run": self.run, "state": "ABORT", "reason": type(error).__name__})
+        self._close("ABORT", subject, {"run": self.run, "state": "ABORT", "reason": type(error).__name__}, cause=error)
 
-    def _close(self, state: events.RunState, subject: Subject, predicate: Mapping[str, Any]) -> None:
+    def _close(
+        self, state: events.RunState, subject: Subject, predicate: Mapping[str, Any], *, cause: BaseException
+    ) -> None:
         act = Act(
             kind="training",
             actor=process_actor(),
@@ -104,7 +118,7 @@ class GovernedTraining:
             run=self.run,
             closes=True,
         )
-        self.parts.recorder.record(act)
+        close_broken_off(self.parts.recorder, act, cause=cause)
 
     @property
     def _namespace(self) -> str:
@@ -135,13 +149,16 @@ def train_governed(
     """Train ``function`` as a TrainJob on snapshots of ``parts`` and record it from start to artifact.
 
     :raises ValidationFailed: a snapshot failed a critical expectation
+    :raises SnapshotNotRecorded: a snapshot that no signed record speaks of; SnapshotCorrupt, UnknownSnapshot likewise
+    :raises TrainJobInvalid: a hyper-parameter that may not be recorded
     :raises TrainingFailed: the run gave no model (recorded as such)
     """
     model_key = _model_key(parts)
+    refuse_unrecordable(hyperparameters=hyperparameters)
     governed = GovernedTraining(parts, name, dict(snapshots), str(uuid.uuid4()))
-    governed.refuse_unusable()
-    governed.start(seed, hyperparameters)
+    recorded = governed.refuse_unusable()
     try:
+        governed.start(seed, hyperparameters)
         outcome = train(
             function,
             name=name,
@@ -152,18 +169,20 @@ def train_governed(
             jobs=parts.objects.root.parent / "jobs",
             model_key=model_key,
             code=code,
+            recorded=recorded,
             run_id=governed.run,
             progress=progress,
         )
+        if isinstance(outcome, TrainingOutcome):
+            governed.complete(outcome)
+            return outcome
     except BaseException as error:
         governed.abort(error)
         raise
-    if isinstance(outcome, FailedTraining):
-        governed.fail(outcome)
-        tail = "\n".join(outcome.log_tail[-12:])
-        raise TrainingFailed(f"Training {name} failed: {outcome.reason}. The end of its log:\n{tail}")
-    governed.complete(outcome)
-    return outcome
+    tail = "\n".join(outcome.log_tail[-12:])
+    failure = TrainingFailed(f"Training {name} failed: {outcome.reason}. The end of its log:\n{tail}")
+    governed.fail(outcome, failure)
+    raise failure
 
 
 def _model_key(parts: Provender) -> Path:

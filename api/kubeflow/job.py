@@ -88,6 +88,8 @@ class Job:
     hyperparameters: Mapping[str, Json] = field(default_factory=dict)
     objects: str | None = None
     """The directory of the object store; None for a job without snapshots."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """What a snapshot's rows must give (``td1-sha256:…``), by its name in the job: a random name does not say it."""
 
     def as_json(self) -> Json:
         """The job as JSON; :meth:`from_json` is its inverse."""
@@ -98,6 +100,7 @@ class Job:
             "snapshots": dict(self.snapshots),
             "hyperparameters": dict(self.hyperparameters),
             "objects": self.objects,
+            "digests": dict(self.digests),
         }
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from api.kubeflow.submission import Submission
 from governance.canonical import canonical_json, json_sha256, utc_now
 from lineage.artifact import ArtifactFile, artifact_digest
 from lineage.training import TrainJobName
+
+_ERROR_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_UNNAMED = "Exception"
+"""For an error whose type's name is no plain identifier: the function may have made it of anything."""
 
 
 @dataclass
@@ -58,13 +63,30 @@ class LocalJob:
 
     @property
     def reason(self) -> str:
-        """Why the job failed, in one sentence."""
-        if self.directory.failure.exists():
-            failure = json.loads(self.directory.failure.read_bytes())
-            return f"{failure['type']}: {failure['message']}"
+        """Why the job failed, in one sentence that may quote the function's error; never recorded."""
+        error, message = self._failure()
+        return f"{error}: {message}" if error else self.cause
+
+    @property
+    def cause(self) -> str:
+        """Why the job failed, without a word that the training function could have chosen but its error's type."""
+        error, _ = self._failure()
+        if error:
+            return error
         if self.stopped:
             return "the job was ended from outside before the training function had returned"
         return f"the processes ended with exit code {self.process.returncode} and left no result"
+
+    def _failure(self) -> tuple[str, str]:
+        """Type and message of the error that the worker left; empty where it left none."""
+        if not self.directory.failure.exists():
+            return "", ""
+        try:
+            failure = json.loads(self.directory.failure.read_bytes())
+            error, message = str(failure["type"]), str(failure["message"])
+        except (ValueError, KeyError, TypeError):
+            return _UNNAMED, "the worker's failure.json cannot be read"
+        return (error if _ERROR_NAME.fullmatch(error) else _UNNAMED), message
 
     @property
     def events(self) -> list[tuple[datetime, str, str]]:

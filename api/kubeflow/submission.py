@@ -98,7 +98,8 @@ def _job(trainer: CustomTrainer, inputs: TrainingInputs | None) -> Job:
         canonical_json(arguments)
     except CanonicalizationError as error:
         raise TrainJobInvalid(
-            f"func_args={arguments!r} cannot be written down: {error}. Expected JSON values."
+            f"func_args ({', '.join(map(str, arguments))}) cannot be written down ({type(error).__name__})."
+            " Expected JSON values."
         ) from error
     name = getattr(trainer.func, "__name__", "")
     if inputs is None:
@@ -110,4 +111,5 @@ def _job(trainer: CustomTrainer, inputs: TrainingInputs | None) -> Job:
         snapshots=inputs.request.snapshots,
         hyperparameters=inputs.request.hyperparameters,
         objects=str(inputs.objects.resolve()),
+        digests={alias: manifest.digest for alias, manifest in inputs.request.recorded.items()},
     )

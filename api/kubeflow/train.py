@@ -20,11 +20,14 @@ from typing import Any, Protocol
 from api.kubeflow.errors import TrainJobInvalid, TrainJobTimeout
 from api.kubeflow.job import TrainingInputs
 from api.kubeflow.localjob import LocalJob
+from api.kubeflow.loggable import refuse_unrecordable
 from api.kubeflow.manifest import RUNTIME
 from audit import model_signature
 from governance.canonical import Json, rfc3339
 from lineage.artifact import ArtifactStore, artifact_digest
 from lineage.errors import ArtifactCorrupt, UnknownArtifact
+from lineage.recorded_snapshots import RecordedManifest
+from lineage.snapshots import RANDOM
 from lineage.training import FailedTraining, TrainingOutcome, TrainingRequest, WorkerReport
 
 LOG_TAIL = 80
@@ -48,6 +51,7 @@ def train(
     jobs: Path,
     model_key: Path,
     code: Sequence[Path] = (),
+    recorded: Mapping[str, RecordedManifest] | None = None,
     run_id: str | None = None,
     job_name: str | None = None,
     timeout: int = 3600,
@@ -60,6 +64,8 @@ def train(
     :param snapshots: which snapshot (``td1-sha256:…`` or ``random:…``) the function finds under which name.
     :param seed: 0 up to 2**32 - 1; the worker seeds torch, numpy and random with it.
     :param code: Python files that the function imports by bare name; part of the code digest.
+    :param recorded: the verified manifest of each snapshot, by the same names; needed where a snapshot's name is
+        random, since that says nothing about the rows.
     :param run_id: the OpenLineage run (a UUID); a new one if not given.
     :param timeout: seconds after which the job is ended.
     :param environment: of which a job inherits a few names; this process's own if not given.
@@ -72,7 +78,11 @@ def train(
     if not 0 <= seed < 2**32:
         raise TrainJobInvalid(f"The seed {seed} is out of range. Expected 0 up to 4294967295, which numpy can take.")
     public_key = model_signature.public_key_pem(model_key)  # before an hour of training, not after
-    request = TrainingRequest(name, run_id or str(uuid.uuid4()), dict(snapshots), dict(hyperparameters), seed)
+    refuse_unrecordable(hyperparameters=hyperparameters)
+    _refuse_unverifiable(snapshots, recorded or {})
+    request = TrainingRequest(
+        name, run_id or str(uuid.uuid4()), dict(snapshots), dict(hyperparameters), seed, dict(recorded or {})
+    )
     inputs = TrainingInputs(request, objects, tuple(code))
     with TorchrunBackend(jobs=jobs, environment=os.environ if environment is None else environment) as backend:
         job = _run(backend, function, inputs, job_name, timeout=timeout, progress=progress)
@@ -127,8 +137,18 @@ def _follower(job: LocalJob, progress: Progress | None) -> Callable[[], None]:
     return follow
 
 
+def _refuse_unverifiable(snapshots: Mapping[str, str], recorded: Mapping[str, RecordedManifest]) -> None:
+    for alias, name in snapshots.items():
+        manifest = recorded.get(alias)
+        if (manifest is None and name.startswith(RANDOM)) or (manifest is not None and manifest.snapshot != name):
+            raise TrainJobInvalid(
+                f"Snapshot {name} ({alias!r}) cannot be verified: its recorded manifest is not given. Expected the one"
+                " that lineage.recorded_snapshots reads."
+            )
+
+
 class _Refused(Exception):
-    """What the worker left is not what it should be."""
+    """What the worker left is not what it should be; in a sentence that quotes nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +162,13 @@ class _Judge:
     def outcome(self) -> TrainingOutcome | FailedTraining:
         """Verdict of a job that has ended."""
         if self.job.status != "Complete":
-            return self._failed(self.job.reason)
+            return self._failed(self.job.cause, self.job.reason)
         try:
             return self._finished(self._report())
-        except (_Refused, ArtifactCorrupt, UnknownArtifact) as error:
-            return self._failed(str(error))
+        except _Refused as refused:
+            return self._failed(str(refused), str(refused))
+        except (ArtifactCorrupt, UnknownArtifact) as error:
+            return self._failed(type(error).__name__, str(error))
 
     def _report(self) -> WorkerReport:
         try:
@@ -157,15 +179,23 @@ class _Judge:
             raise _Refused("the training function read none of its snapshots, so what it learned from is unknown")
         for snapshot in report.snapshots:
             asked = self.request.snapshots.get(snapshot.name)
-            if snapshot.id != asked or (asked.startswith("td1-") and snapshot.digest != asked):
-                raise _Refused(f"the worker reports {snapshot.digest} for {snapshot.name!r}, which was to be {asked}")
+            if asked is None or snapshot.id != asked or snapshot.digest != self._expected(snapshot.name, asked):
+                raise _Refused("the worker reports another snapshot, or another digest of one, than was asked for")
+        try:
+            refuse_unrecordable(metrics=report.metrics, hyperparameters=report.hyperparameters, split=report.split)
+        except (TrainJobInvalid, AttributeError, TypeError) as error:
+            raise _Refused("the worker reports metrics, hyper-parameters or a split that cannot be recorded") from error
         return report
+
+    def _expected(self, alias: str, name: str) -> str:
+        manifest = self.request.recorded.get(alias)
+        return name if manifest is None else manifest.digest
 
     def _finished(self, report: WorkerReport) -> TrainingOutcome:
         model = self.job.directory.model
         found = artifact_digest(model).digest
         if found != report.model:
-            raise _Refused(f"the model directory gives {found} here, the worker reported {report.model}")
+            raise _Refused("the model directory gives another digest here than the worker reported")
         model_signature.sign(model, private_key=self.model_key)
         artifact = self.store.put(model)
         signature = model_signature.verify(artifact.path, public_key=self.public_key)  # an older one may lie there
@@ -182,12 +212,13 @@ class _Judge:
             signature=signature,
         )
 
-    def _failed(self, reason: str) -> FailedTraining:
+    def _failed(self, cause: str, reason: str) -> FailedTraining:
         return FailedTraining(
             request=self.request,
             trainjob=self.job.trainjob,
             started=rfc3339(self.job.created),
             finished=rfc3339(self.job.finished),
+            cause=cause,
             reason=reason,
             log_tail=self.job.log_lines()[-LOG_TAIL:],
         )

@@ -25,6 +25,7 @@ from rfc8785 import CanonicalizationError
 
 from api.kubeflow.errors import TrainJobInvalid, UnknownTrainJob
 from api.kubeflow.job import DIRECTORY_VARIABLE, FUNCTION_FILE, Job, JobDirectory, write_whole
+from api.kubeflow.loggable import refuse_unrecordable
 from governance.canonical import Json, canonical_json
 from lineage.errors import SnapshotCorrupt, UnknownSnapshot
 from lineage.training import SnapshotRead, WorkerReport
@@ -62,7 +63,8 @@ class TrainingRun:
     def snapshot(self, name: str) -> pa.Table:
         """The rows of a snapshot, by the name it has in this job; read as a whole and recomputed.
 
-        Raises UnknownSnapshot, SnapshotCorrupt.
+        Raises UnknownSnapshot, SnapshotCorrupt, and SnapshotNotRecorded for a random name whose digest the job does
+        not know.
         """
         from lineage.td1 import digest_table
 
@@ -71,10 +73,11 @@ class TrainingRun:
             raise UnknownSnapshot(
                 f"This job has no snapshot {name!r}. It has: {', '.join(self._job.snapshots) or 'none'}."
             )
-        table = _stored(identity, Path(self._job.objects))
+        expected = identity if identity.startswith("td1-sha256:") else self._job.digests.get(name)
+        table = _stored(identity, Path(self._job.objects), digest=expected)
         found = digest_table(table).digest  # of the very rows that the function gets
-        if identity.startswith("td1-sha256:") and found != identity:
-            raise SnapshotCorrupt(f"The rows stored for snapshot {identity} give {found}. Restore them from a backup.")
+        if found != expected:
+            raise SnapshotCorrupt(f"The rows stored for snapshot {identity} give another digest. Restore a backup.")
         self._read[name] = SnapshotRead(name, identity, found, table.num_rows)
         return table
 
@@ -85,19 +88,23 @@ class TrainingRun:
         hyperparameters: Mapping[str, Json] | None = None,
         split: Mapping[str, Json] | None = None,
     ) -> None:
-        """Put numbers (or other JSON) into the record of the run; the last value of a name counts.
+        """Put numbers and words into the record of the run; the last value of a name counts.
 
-        Raises TrainJobInvalid for a value that JSON cannot say, and for a hyper-parameter other than the one asked for.
+        The record is signed and kept: no rows and no names of persons belong in it. Metrics and split take numbers,
+        true, false, null and short texts; hyper-parameters also short lists of these (``api.kubeflow.loggable``).
+
+        Raises TrainJobInvalid for other values, and for a hyper-parameter other than the one asked for.
         """
+        refuse_unrecordable(metrics=metrics, hyperparameters=hyperparameters, split=split)
         for name, value in (hyperparameters or {}).items():
             if self._job.hyperparameters.get(name, value) != value:
                 raise TrainJobInvalid(
                     f"The job asked for {name}={self._job.hyperparameters[name]!r} and the function logs {value!r}."
                     " Use the value that was asked for: it is what the record says."
                 )
-        self._hyperparameters.update(_plain(hyperparameters))
-        self._metrics.update(_plain(metrics))
-        self._split.update(_plain(split))
+        self._hyperparameters.update(hyperparameters or {})
+        self._metrics.update(metrics or {})
+        self._split.update(split or {})
 
     def save(self, state: Mapping[str, Any], *, name: str = "model", config: Mapping[str, Json] | None = None) -> Path:
         """Write tensors as ``<name>.safetensors``, and ``<name>.json`` saying what they are.
@@ -172,11 +179,11 @@ def main() -> None:
         raise
 
 
-def _stored(identity: str, objects: Path) -> pa.Table:
+def _stored(identity: str, objects: Path, *, digest: str | None) -> pa.Table:
     from lineage.objects import ObjectStore
     from lineage.snapshots import SnapshotStore
 
-    return SnapshotStore(ObjectStore(objects), min_rows=0).read(identity)
+    return SnapshotStore(ObjectStore(objects), min_rows=0).read(identity, digest=digest)
 
 
 def _plain(values: Mapping[str, Json] | None) -> dict[str, Json]:
@@ -184,7 +191,8 @@ def _plain(values: Mapping[str, Json] | None) -> dict[str, Json]:
         canonical_json(dict(values or {}))
     except CanonicalizationError as error:
         raise TrainJobInvalid(
-            f"{values!r} cannot be recorded: {error}. Expected finite numbers, texts, lists and mappings; call"
-            " `.item()` or `float()` on a tensor's or array's value."
+            f"The config ({', '.join(map(str, values or {}))}) cannot be written ({type(error).__name__})."
+            " Expected finite numbers, texts, lists and mappings; call `.item()` or `float()` on a tensor's or array's"
+            " value."
         ) from error
     return dict(values or {})

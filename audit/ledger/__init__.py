@@ -10,7 +10,8 @@ from audit.ledger.checkpoint import SignedCheckpoint
 from audit.ledger.findings import AuditResult, Finding, Wrong
 from audit.ledger.ledger import Ledger
 from audit.ledger.proofs import ConsistencyProof, InclusionProof
-from audit.ledger.tables import create_tables
+from audit.ledger.sequencer import leaf_of
+from audit.ledger.tables import check_database, check_tables, create_tables
 
 __all__ = [
     "AuditResult",
@@ -20,5 +21,8 @@ __all__ = [
     "Ledger",
     "SignedCheckpoint",
     "Wrong",
+    "check_database",
+    "check_tables",
     "create_tables",
+    "leaf_of",
 ]

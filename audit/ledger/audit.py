@@ -10,16 +10,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
-from audit.ledger.checkpoint import CheckpointSigner
+from audit.ledger.checkpoint import CheckpointSigner, recorded_acts
 from audit.ledger.findings import AuditResult, Finding, Wrong
-from audit.ledger.payloads import check_payload
+from audit.ledger.index_rows import changed_rows
 from audit.ledger.sequencer import leaf_of
 from audit.ledger.tables import checkpoint, leaf, node
 from audit.ledger.tree import Frontier, Place
+from audit.recorded import signed_statement
 from audit.verify.errors import VerificationError
 from audit.verify.merkle import EMPTY_ROOT, leaf_hash
+from audit.verify.publickey import PublicKey
+from audit.verify.statement import Statement
 from lineage.outbox import outbox, payload
 
 _CHUNK = 1000
@@ -30,15 +33,19 @@ _LEVELS = 63
 class Replay:
     """One audit, over one open connection.
 
+    :param key: the statement key
     :param outside: the copy outside the database, as it was read before the connection's snapshot began
     """
 
-    def __init__(self, connection: Connection, signer: CheckpointSigner, *, outside: bytes | None) -> None:
-        self._connection, self._signer, self._outside = connection, signer, outside
+    def __init__(
+        self, connection: Connection, signer: CheckpointSigner, key: PublicKey, *, outside: bytes | None
+    ) -> None:
+        self._connection, self._signer, self._key, self._outside = connection, signer, key, outside
         self._findings: list[Finding] = []
+        self._signed: list[Statement] = []
         self._frontier = Frontier()
         self._roots = {0: EMPTY_ROOT}
-        self._payloads = self._erased = self._pending = self._notes = 0
+        self._payloads = self._pending = self._notes = self._acts = 0
         self._last_signed = -1
         self._gap = False
 
@@ -48,16 +55,20 @@ class Replay:
         for rows in self._leaves():
             first = self._frontier.size
             made: dict[Place, bytes] = {}
+            self._signed.clear()
             for row in rows:
                 made.update(self._replay_leaf(row))
                 if self._frontier.size in sizes:
                     self._roots[self._frontier.size] = self._frontier.root
             if not self._gap:  # after a gap every leaf stands at another place: nothing above can be compared
                 self._compare_nodes(made, first)
+            for record, message in changed_rows(self._connection, self._signed):
+                self._found(Wrong.INDEX_CHANGED, record, message)
         self._roots[self._frontier.size] = self._frontier.root
         self._look_for_extra_nodes()
         self._check_notes()
-        self._pending = self._count_pending()
+        self._look_for_pending()
+        self._acts = recorded_acts(self._connection)
 
     def result(self, *, outside: bytes | None) -> AuditResult:
         """What was found; ``outside`` is the copy as it was read after the snapshot."""
@@ -67,7 +78,6 @@ class Replay:
             root=self._frontier.root,
             checkpoints=self._notes,
             payloads=self._payloads,
-            erased=self._erased,
             pending=self._pending,
             findings=tuple(self._findings),
         )
@@ -117,11 +127,16 @@ class Replay:
             message = f"record {row.id} would have leaf {expected!r}, leaf {row.idx} is {row.bytes!r}"
             self._found(Wrong.OUTBOX_CHANGED, row.id, message)
         if row.envelope is None:
-            self._erased += 1
+            message = (
+                f"the payload of record {row.id} ({row.kind}) is gone, and nothing says that it was erased by right"
+            )
+            self._found(Wrong.PAYLOAD_MISSING, row.id, message)
             return
         self._payloads += 1
-        if reason := check_payload(row):
-            self._found(Wrong.PAYLOAD_CHANGED, row.id, reason)
+        try:
+            self._signed.append(signed_statement(row, self._key))
+        except VerificationError as error:
+            self._found(Wrong.PAYLOAD_CHANGED, row.id, f"record {row.id} is not as it was signed: {error}")
 
     def _compare_nodes(self, made: dict[Place, bytes], first: int) -> None:
         """Compare inner nodes completed by leaves from ``first`` on with those stored at their places."""
@@ -172,17 +187,24 @@ class Replay:
             return f"was signed with root {root.hex()}, the leaves give {found.hex()}"
         return ""
 
-    def _count_pending(self) -> int:
-        query = select(func.count()).select_from(outbox).outerjoin(leaf, leaf.c.outbox_id == outbox.c.id)
-        return self._connection.execute(query.where(leaf.c.idx.is_(None))).scalar_one()
+    def _look_for_pending(self) -> None:
+        query = select(outbox).outerjoin(leaf, leaf.c.outbox_id == outbox.c.id).where(leaf.c.idx.is_(None))
+        for row in self._connection.execute(query.order_by(outbox.c.time, outbox.c.id)).all():
+            self._pending += 1
+            message = (
+                f"record {row.id} ({row.kind} of {row.time}) has no leaf: it was recorded this moment, its process was"
+                " interrupted, or its leaf was removed. `provender ledger checkpoint` gives it one or says why not"
+            )
+            self._found(Wrong.PENDING, row.id, message)
 
     def _check_outside(self, after: bytes | None) -> None:
         """The earlier reading must fit the leaves; the later one must be at least as new as the stored checkpoints."""
         where = "copy outside the database"
         if after is None:
-            if self._last_signed >= 0:
-                message = f"there is none, though checkpoints up to size {self._last_signed} were signed"
-                self._found(Wrong.OUTSIDE_MISSING, where, message)
+            if self._last_signed >= 0 or self._acts:
+                known = f"checkpoints up to size {self._last_signed} were signed"
+                known = known if self._last_signed >= 0 else f"{self._acts} acts are recorded"
+                self._found(Wrong.OUTSIDE_MISSING, where, f"there is none, though {known}")
             return
         try:
             newest = self._signer.open_note(after)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from audit.keys import Keys
 from audit.ledger.outside import OutsideCopy
@@ -19,6 +19,7 @@ from audit.verify.errors import VerificationError
 from audit.verify.note import Checkpoint, Verifier, parse_checkpoint, parse_note, signature_line, verify_note
 from governance.canonical import rfc3339, utc_now
 from governance.errors import ConfigurationError
+from lineage.outbox import outbox
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,12 @@ class CheckpointSigner:
                     f"The ledger has a checkpoint of size {stored.size}, but its copy outside the database is gone."
                     " Put it back: from a backup, from the host that ran the ledger before, or from a bundle."
                 )
+            self._check_beginning(connection)
             return None
         outside = self._opened(note, "The copy of the last checkpoint")
         self._check_tree(connection, outside, "the copy of the last checkpoint")
         if stored is not None:
-            self._check_tree(connection, self._opened(stored.note, "The last stored checkpoint"), "a stored checkpoint")
+            self._check_tree(connection, self.check_stored(stored), "a stored checkpoint")
             if stored.size > outside.size:
                 raise self._outside.forked(
                     f"The database has a checkpoint of size {stored.size}, its copy outside one of size {outside.size}:"
@@ -79,6 +81,13 @@ class CheckpointSigner:
         connection.execute(insert(checkpoint).values(size=size, root=signed.root, note=signed.note, time=signed.time))
         return signed
 
+    def check_stored(self, stored: SignedCheckpoint) -> Checkpoint:
+        """What the note of a stored checkpoint says, which its row says too. Raises LedgerForked."""
+        found = self._opened(stored.note, "The last stored checkpoint")
+        if (found.size, found.root) != (stored.size, stored.root):
+            raise self._outside.forked(f"The row of checkpoint {stored.size} does not say what its signed note says.")
+        return found
+
     def open_note(self, note: bytes) -> Checkpoint:
         """The checkpoint in a note that this log signed. Raises VerificationError."""
         parsed = parse_note(note)
@@ -100,6 +109,14 @@ class CheckpointSigner:
             raise self._outside.forked(f"{what} is of the log {found.origin!r}, not {self._origin!r}.")
         return found
 
+    def _check_beginning(self, connection: Connection) -> None:
+        """A ledger is begun before its first act is recorded: acts without any checkpoint lost theirs."""
+        if count := recorded_acts(connection):
+            raise self._outside.forked(
+                f"{count} acts are recorded, but there is no checkpoint, neither in the database nor outside it, though"
+                " the first one is signed before anything is recorded: leaves or checkpoints were removed."
+            )
+
     def _check_tree(self, connection: Connection, signed: Checkpoint, what: str) -> None:
         size = tree_size(connection)
         if signed.size > size:
@@ -111,6 +128,11 @@ class CheckpointSigner:
                 f"The first {signed.size} leaves in the database have root {found.hex()}, but {what}, which this log"
                 f" signed, says {signed.root.hex()}: the ledger was rewritten or forked."
             )
+
+
+def recorded_acts(connection: Connection) -> int:
+    """How many acts the outbox and the ledger know of."""
+    return max(connection.execute(select(func.count()).select_from(outbox)).scalar_one(), tree_size(connection))
 
 
 def latest(connection: Connection) -> SignedCheckpoint | None:

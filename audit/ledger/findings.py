@@ -22,6 +22,9 @@ class Wrong(StrEnum):
     OUTSIDE_CHANGED = "copy outside the database changed"
     OUTSIDE_CONTRADICTS = "copy outside the database contradicts the ledger"
     PAYLOAD_CHANGED = "payload changed"
+    PAYLOAD_MISSING = "payload missing"
+    INDEX_CHANGED = "index of subjects or events changed"
+    PENDING = "recorded act without a leaf"
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,7 @@ class AuditResult:
     checkpoints: int
     """signed notes that were verified"""
     payloads: int
-    """envelopes whose digest and commitment were recomputed"""
-    erased: int
-    """records whose payload is gone; whether by right, their receipts say"""
+    """envelopes whose digest, commitment and signature were checked"""
     pending: int
     """recorded acts that have no leaf yet; the next sequencing gives them theirs"""
     findings: tuple[Finding, ...]

@@ -32,22 +32,37 @@ class Ledger:
         self._engine = engine
         self._outside = OutsideCopy(checkpoints, origin)
         self._signer = CheckpointSigner(keys, origin, self._outside)
+        self._statement_key = keys.statement_public
 
     @property
     def vkey(self) -> str:
         """The C2SP verifier key of this log."""
         return self._signer.verifier.vkey
 
+    def begin(self) -> None:
+        """Sign the empty tree before anything is recorded, so that a ledger which lost all it had is not a new one.
+
+        Does nothing where a checkpoint is stored. Raises LedgerForked.
+        """
+        if self.checkpoint() is None:
+            self._exclusively(self._signer.sign_latest)
+
     def sequence(self) -> SignedCheckpoint:
-        """Give every recorded act its leaf, then sign what is committed. Raises LedgerForked."""
+        """Give every recorded act its leaf, then sign what is committed. Raises LedgerForked, RecordForged."""
         while self._exclusively(self._append):
             pass
         return self._exclusively(self._signer.sign_latest)
 
     def checkpoint(self) -> SignedCheckpoint | None:
-        """The last signed checkpoint; None where nothing was ever sequenced."""
+        """The last signed checkpoint; None where the ledger was never begun.
+
+        Raises LedgerForked where the stored one is not what the log key signed.
+        """
         with self._engine.connect() as connection:
-            return latest(connection)
+            stored = latest(connection)
+        if stored is not None:
+            self._signer.check_stored(stored)
+        return stored
 
     def prove(self, outbox_id: str, *, size: int | None = None) -> InclusionProof:
         """That this record has a leaf, under the last checkpoint, or the tree of ``size``.
@@ -69,13 +84,13 @@ class Ledger:
         """Replay everything and compare it with all that is stored, and with the copy outside."""
         before = self._outside.read()
         with self._reading() as connection:
-            replay = Replay(connection, self._signer, outside=before)
+            replay = Replay(connection, self._signer, self._statement_key, outside=before)
             replay.run()
         return replay.result(outside=self._outside.read())
 
     def _append(self, connection: Connection) -> int:
         self._signer.check_history(connection)
-        return append_batch(connection)
+        return append_batch(connection, self._statement_key)
 
     def _exclusively(self, act: Callable[[Connection], _Result]) -> _Result:
         with self._engine.connect() as connection:

@@ -10,25 +10,39 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from audit.errors import RecordForged
 from audit.leaf import leaf_bytes
 from audit.ledger.proofs import frontier_at, tree_size
 from audit.ledger.tables import leaf, node
+from audit.recorded import believed
 from audit.verify.merkle import leaf_hash
-from lineage.outbox import outbox
+from audit.verify.publickey import PublicKey
+from lineage.outbox import outbox, payload
 
 BATCH = 1000
 """leaves in one transaction"""
 
 
-def append_batch(connection: Connection) -> int:
-    """Append up to BATCH leaves, by (time, id); gives how many. The caller holds the ledger's lock and commits."""
+def append_batch(connection: Connection, key: PublicKey) -> int:
+    """Append up to BATCH leaves, by (time, id); gives how many. The caller holds the ledger's lock and commits.
+
+    Raises RecordForged for a row that the statement ``key`` did not sign, or whose payload is gone.
+    """
     rows = connection.execute(
-        select(outbox)
+        select(outbox, payload.c.envelope, payload.c.salt)
+        .outerjoin(payload, payload.c.outbox_id == outbox.c.id)
         .outerjoin(leaf, leaf.c.outbox_id == outbox.c.id)
         .where(leaf.c.outbox_id.is_(None))
         .order_by(outbox.c.time, outbox.c.id)
         .limit(BATCH)
     ).all()
+    for row in rows:
+        if row.envelope is None:
+            raise RecordForged(
+                f"Record {row.id} ({row.kind}) has no payload, so that nobody can say what it recorded. It gets no leaf"
+                " and nothing was signed. Restore the database from a backup."
+            )
+        believed(row, key)
     if rows:
         _append(connection, [(row.id, leaf_of(row)) for row in rows])
     return len(rows)

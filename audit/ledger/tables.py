@@ -8,8 +8,25 @@ firing delete triggers). They stop accidents and careless tools; whoever may dro
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    inspect,
+    text,
+)
+from sqlalchemy.engine import make_url
+
+from audit.errors import LedgerForked, UnknownRecord
+from lineage.database import metadata as catalogue
 
 metadata = MetaData()
 
@@ -60,6 +77,32 @@ def create_tables(engine: Engine) -> None:
         for statement in statements:
             connection.execute(text(statement))
         connection.commit()
+
+
+def check_database(url: str) -> None:
+    """That the file of a SQLite database is there, which connecting would make. Raises UnknownRecord."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        raise UnknownRecord(
+            f"There is no database {parsed.database}: nothing was ever recorded here, or it is gone. Check `--repo` and"
+            " `governance: database:`; a lost database is restored from your backup."
+        )
+
+
+def check_tables(engine: Engine) -> None:
+    """That the tables of catalogue and ledger are there, which whoever only reads does not create.
+
+    Raises UnknownRecord for a database without any of them, LedgerForked where some are gone.
+    """
+    wanted = metadata.tables.keys() | catalogue.tables.keys()
+    missing = sorted(wanted - set(inspect(engine).get_table_names()))
+    if len(missing) == len(wanted):
+        raise UnknownRecord("Nothing was ever recorded here: the database has none of the tables of a ledger.")
+    if missing:
+        raise LedgerForked(
+            f"The database lacks the table {', '.join(missing)}: whatever stood there is gone. Restore the database"
+            " from a backup; anything that records here would make the table anew, empty."
+        )
 
 
 def begin_exclusive(connection: Connection) -> None:

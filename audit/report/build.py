@@ -51,7 +51,10 @@ def build_report(
         origin=origin,
         checkpoint=checkpoint,
         headline=words.headline(chain.endpoint, links, gaps),
-        summary=(*words.summary(nodes, labels, checks), *_ended(chain.deployment, acts)),
+        summary=(
+            *words.summary(nodes, labels, checks, [mapping(act.predicate.get("request")) for act in retrievals]),
+            *_ended(chain.deployment, acts),
+        ),
         nodes=nodes,
         links=links,
         gaps=gaps,

@@ -146,14 +146,16 @@ def labels_of(acts: list[Statement]) -> Labels:
         return Labels()
     known_pii = [bool(label["pii"]) for label in found if label.get("pii") is not None]
     return Labels(
-        residency=_common([sequence(label.get("residency")) for label in found]),
+        residency=_common(found, "residency"),
         pii=any(known_pii) if known_pii else None,
-        purpose=_common([sequence(label.get("purpose")) for label in found]),
+        purpose=_common(found, "purpose"),
     )
 
 
-def _common(lists: list[Any]) -> tuple[str, ...]:
-    sets = [set(map(str, values)) for values in lists if values]
+def _common(labels: list[Mapping[str, Any]], name: str) -> tuple[str, ...]:
+    """What all allow; an empty list allows nothing, unless nobody declared that label."""
+    declared = [label for label in labels if name in label and name not in sequence(label.get("undeclared"))]
+    sets = [set(map(str, sequence(label.get(name)))) for label in declared]
     return tuple(sorted(set.intersection(*sets))) if sets else ()
 
 

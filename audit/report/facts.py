@@ -1,7 +1,6 @@
 """Turning the members of a predicate into lines that a person can read.
 
-Only scalars and short lists of scalars pass: a list could be one of entity keys or rows, so a long one is
-counted, never printed.
+Only scalars pass: a list could be one of entity keys or rows, so that it is counted, never printed.
 """
 
 from __future__ import annotations
@@ -10,9 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from audit.report.report import Fact
-
-LONGEST_LIST = 12
-"""Lists longer than this are counted."""
 
 _DIGEST_LENGTH = 64
 
@@ -29,20 +25,11 @@ def text(value: Any) -> str:
         case float():
             return f"{value:.6g}"
         case list() | tuple():
-            return _listed(value)
+            return f"{len(value):,} entries" if value else "none"
         case Mapping():
             return f"{len(value):,} entries"
         case _:
             return str(value)
-
-
-def _listed(values: Sequence[Any]) -> str:
-    plain = all(isinstance(value, str | int | float | bool) for value in values)
-    if not values:
-        return "none"
-    if not plain or len(values) > LONGEST_LIST:
-        return f"{len(values):,} entries"
-    return ", ".join(text(value) if not isinstance(value, str) else value for value in values)
 
 
 def looks_like_code(value: Any) -> bool:

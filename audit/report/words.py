@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from audit.report.facts import count, moment
+from audit.report.facts import count, mapping, moment
 from audit.report.report import Check, Gap, Labels, Level, Link, Node
 
 LEVELS = {
@@ -46,14 +47,19 @@ def headline(endpoint: str, links: Sequence[Link], gaps: Sequence[Gap]) -> str:
     return f"What {endpoint} was made from is recorded from end to end; {ending}."
 
 
-def summary(nodes: Sequence[Node], labels: Labels, checks: Sequence[Check]) -> tuple[str, ...]:
-    """The plain-language paragraphs: what answers, what made it, from which data, under which rules."""
+def summary(
+    nodes: Sequence[Node], labels: Labels, checks: Sequence[Check], requests: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """The plain-language paragraphs: what answers, what made it, from which data, under which rules.
+
+    :param requests: what each retrieval asked for, as its record states it
+    """
     return tuple(
         paragraph
         for paragraph in (
             _what_answers(nodes),
             _what_made_it(nodes),
-            _from_which_data(nodes),
+            _from_which_data(nodes, requests),
             _under_which_rules(nodes, labels, checks),
         )
         if paragraph
@@ -80,7 +86,7 @@ def _what_made_it(nodes: Sequence[Node]) -> str:
     return f"The model was made by the training run {run.name}{on}. {run.summary}"
 
 
-def _from_which_data(nodes: Sequence[Node]) -> str:
+def _from_which_data(nodes: Sequence[Node], requests: Sequence[Mapping[str, Any]]) -> str:
     snapshots = [node for node in nodes if node.kind == "snapshot" and node.state == "known"]
     if not snapshots:
         return "No record says which data it was trained on."
@@ -90,10 +96,22 @@ def _from_which_data(nodes: Sequence[Node]) -> str:
     drawn = (
         f" drawn from {count(len(set(sources)), 'source')}: {names}" if sources else " whose sources are not recorded"
     )
-    point = (
-        "The retrieval was point-in-time: for each row it asks for the values known at that row's time, and no later"
+    return f"It was trained on {tables},{drawn}. {_as_of_when(requests)}"
+
+
+def _as_of_when(requests: Sequence[Mapping[str, Any]]) -> str:
+    """Which moment a value stands for: what was asked for, and no more than that."""
+    if not requests or not all(mapping(request).get("spine") for request in requests):
+        return "It was drawn for a range of dates, not row by row as of a moment."
+    if all(mapping(request.get("options")).get("filter_by_created_timestamp") == "True" for request in requests):
+        return (
+            "The retrieval was point-in-time: for each row it took the latest values that were measured and reported by"
+            " that row's time, and no later ones."
+        )
+    return (
+        "The retrieval was point-in-time: for each row it took the latest values measured by that row's time; when a"
+        " value was reported was not asked."
     )
-    return f"It was trained on {tables},{drawn}. {point} ones."
 
 
 def _under_which_rules(nodes: Sequence[Node], labels: Labels, checks: Sequence[Check]) -> str:

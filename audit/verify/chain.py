@@ -6,7 +6,11 @@
 A pure function of statements: the verifier gives it those of a bundle, the report those of the database.
 What no statement states is a link with a ``gap``, in words, never an inference. Where several statements
 state one digest (a run repeated with the same result), the last one before the act that used it counts; what was
-recorded only afterwards does not.
+recorded only afterwards does not. Before and after are places in the ledger (``Statement.index``), never times, which
+whoever recorded an act chose.
+
+While an endpoint serves, its online values may be written anew: every completed materialization of one of its views
+between its ``ready`` and its ``ended`` is a link of its own, and so is what ``ended`` names.
 """
 
 from __future__ import annotations
@@ -73,7 +77,7 @@ class Chain:
 
 def follow(statements: Iterable[Statement], endpoint: str) -> Chain:
     """The chain of ``endpoint``. Without a deployment it has no links and ``deployment`` is None."""
-    walk = _Walk(tuple(sorted(statements, key=lambda statement: (statement.time, statement.id))))
+    walk = _Walk(tuple(sorted(statements, key=lambda statement: statement.index)))
     deployment = walk.deployment(endpoint)
     links = walk.from_endpoint(deployment, Node("endpoint", endpoint)) if deployment else ()
     return Chain(endpoint, deployment, tuple(dict.fromkeys(links)))
@@ -82,7 +86,7 @@ def follow(statements: Iterable[Statement], endpoint: str) -> Chain:
 @dataclass(frozen=True)
 class _Walk:
     statements: tuple[Statement, ...]
-    """oldest first"""
+    """in the ledger's order"""
 
     def deployment(self, endpoint: str) -> Statement | None:
         name = f"endpoint:{endpoint}"
@@ -163,25 +167,57 @@ class _Walk:
             why = "what the online values were made from is unknown"
             yield _gap(deployment, endpoint, Node("materialization", ""), why)
         for item in online:
-            yield from self._materialized(deployment, endpoint, item)
+            yield from self._named(deployment, endpoint, item)
+        ended, known = self._ended(deployment), {(text(item, "view"), text(item, "materialization")) for item in online}
+        for view, act in self._while_serving(deployment, ended):
+            known.add((view, _run(act)))
+            yield from self._materialized(act, endpoint, view, since=act.time)
+        for item in objects(ended.predicate, "online") if ended else ():
+            if (text(item, "view"), text(item, "materialization")) not in known:
+                yield from self._named(ended or deployment, endpoint, item)
 
-    def _materialized(self, deployment: Statement, endpoint: Node, item: dict[str, Any]) -> Iterator[Link]:
+    def _ended(self, deployment: Statement) -> Statement | None:
+        name = text(deployment.predicate, "deployment")
+        ends = [act for act in self.statements if act.kind == "deployment" and text(act.predicate, "state") == "ended"]
+        return next((act for act in ends if name and text(act.predicate, "deployment") == name), None)
+
+    def _while_serving(self, ready: Statement, ended: Statement | None) -> Iterator[tuple[str, Statement]]:
+        """(view, materialization) of everything written online for the deployment's views while it served."""
+        views = sorted({text(item, "view") for item in objects(ready.predicate, "online")})
+        project = text(ready.predicate, "project")
+        for act in self.statements:
+            after, before = act.index > ready.index, ended is None or act.index < ended.index
+            same = not project or text(act.predicate, "project") == project
+            if act.kind == "materialization" and after and before and same:
+                named = {name for name, _algorithm, _digits in act.subjects}
+                complete = text(act.predicate, "state") == "COMPLETE"
+                yield from ((view, act) for view in views if complete and f"feature_view:{view}" in named)
+
+    def _named(self, deployment: Statement, endpoint: Node, item: dict[str, Any]) -> Iterator[Link]:
+        """The materialization that a deployment's record names."""
         view, run, written = (text(item, key) for key in ("view", "materialization", "digest"))
-        node = Node("materialization", f"{view} {run}")
         found = self._last("materialization", deployment, written, run=run)
-        if found is None or _run(found) != run:
-            why = f"no record of materialization {run or '(unnamed)'} states the online values of {view or 'a view'}"
-            yield _gap(deployment, endpoint, node, why)
+        if found is not None and _run(found) == run:
+            yield from self._materialized(found, endpoint, view)
             return
-        says = "the materialization digested what it wrote; the server names that run"
-        yield _to(found, endpoint, node, f"answers from {view}", digest=written, level=CLAIMED, says=says)
+        why = f"no record of materialization {run or '(unnamed)'} states the online values of {view or 'a view'}"
+        yield _gap(deployment, endpoint, Node("materialization", f"{view} {run}"), why)
+
+    def _materialized(self, found: Statement, endpoint: Node, view: str, *, since: str = "") -> Iterator[Link]:
+        node = Node("materialization", f"{view} {_run(found)}")
+        named = (f"{kind}:{digits}" for name, kind, digits in found.subjects if name == f"feature_view:{view}")
+        says = "the materialization digested what it wrote; " + (
+            f"it wrote over what the endpoint answered from until {since}" if since else "the server names that run"
+        )
+        relation = f"answers from {view}" + (f" since {since[:10]} {since[11:16]} UTC" if since else "")
+        yield _to(found, endpoint, node, relation, digest=next(named, ""), level=CLAIMED, says=says)
         yield from self._definitions(found, node)
         for entry in objects(found.predicate, "views"):
             if text(entry, "name") == view:
                 yield from _sources(found, node, objects(entry, "sources"))
 
     def _last(self, kind: str, used_by: Statement, digest: str, *, run: str = "", **wanted: str) -> Statement | None:
-        """The last statement of ``kind`` with this subject that is not younger than the act that used it.
+        """The last statement of ``kind`` with this subject that the ledger has before the act that used it.
 
         ``run`` is a preference (two runs may give one digest), whatever else is wanted is a condition.
         """
@@ -189,7 +225,7 @@ class _Walk:
             statement
             for statement in self.statements
             if statement.kind == kind
-            and statement.time <= used_by.time
+            and statement.index <= used_by.index
             and statement.has_subject(digest)
             and all(text(statement.predicate, key) == value for key, value in wanted.items())
         ]

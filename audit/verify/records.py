@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from audit.verify.canonical_base64 import decode_base64
 from audit.verify.dsse import parse_envelope, verify_envelope
@@ -23,6 +24,8 @@ from audit.verify.values import canonical, parse_json, text
 
 SALT = 32
 """bytes"""
+TOLERANCE = timedelta(minutes=5)
+"""by which the clocks of those who record into one ledger may differ"""
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,30 @@ def check_inclusion(record: Record, checkpoint: Checkpoint) -> int:
     path = [decode_base64(item, "a hash of the proof") if isinstance(item, str) else b"" for item in hashes]
     verify_inclusion(index=index, size=checkpoint.size, leaf=leaf_hash(record.leaf), proof=path, root=checkpoint.root)
     return index
+
+
+def check_order(statements: Iterable[Statement]) -> str:
+    """That no record claims a time much before that of a record with an earlier leaf. Raises Malformed."""
+    wrong, latest = [], None
+    ordered = sorted(statements, key=lambda statement: statement.index)
+    for act in ordered:
+        if latest is None or _moment(act) > _moment(latest):
+            latest = act
+        elif _moment(latest) - _moment(act) > TOLERANCE:
+            wrong.append(
+                f"record {act.id} (leaf {act.index}) claims {act.time}, after record {latest.id} (leaf {latest.index})"
+                f" of {latest.time}"
+            )
+    if wrong:
+        raise Malformed("; ".join(wrong[:5]))
+    return f"the times of {len(ordered)} records run as their leaves do, within {TOLERANCE.seconds // 60} minutes"
+
+
+def _moment(act: Statement) -> datetime:
+    try:
+        found = datetime.fromisoformat(act.time)
+    except ValueError as error:
+        raise Malformed(f"record {act.id} has no RFC 3339 time: {act.time!r}") from error
+    if found.tzinfo is None:
+        raise Malformed(f"record {act.id} has a time without its zone: {act.time!r}")
+    return found

@@ -24,11 +24,13 @@ class Statement:
     id: str
     kind: str
     time: str
-    """RFC 3339, microseconds, Z: such times sort as text"""
+    """RFC 3339, microseconds, Z; whoever recorded it says so"""
     actor: str
     subjects: tuple[tuple[str, str, str], ...]
     """(name, digest algorithm, hex) of each subject"""
     predicate: Mapping[str, Any]
+    index: int = -1
+    """number of its leaf, which alone says what came before what; -1 until the leaf is proven"""
 
     def has_subject(self, digest: str) -> bool:
         """Whether a subject has this digest, written ``<algorithm>:<hex>``."""
@@ -69,7 +71,8 @@ def read_statement(payload: bytes) -> Statement:
     )
     if not subjects:
         raise Malformed("the statement has no subject with a digest")
-    return Statement(**fields, subjects=subjects, predicate=document["predicate"])
+    identity = fields["id"], fields["kind"], fields["time"], fields["actor"]
+    return Statement(*identity, subjects=subjects, predicate=document["predicate"])
 
 
 def predicate_types(kind: str) -> tuple[str, ...]:

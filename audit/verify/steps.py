@@ -44,7 +44,7 @@ class CheckedLink:
 
     link: Link
     evidence: str
-    """`recomputed here`, `operator's claim of TIME, signed`, or `GAP`"""
+    """`content recomputed here; …`, `operator's claim of TIME, signed`, or `GAP`"""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class Verification:
     """time of the bundle (the operator's clock) and size of the tree"""
     ok: bool
     """no step failed; gaps and unchecked steps are in ``links`` and ``steps``"""
+
+    @property
+    def gaps(self) -> int:
+        """How many links nothing proves."""
+        return sum(bool(each.link.gap) for each in self.links)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -28,15 +29,17 @@ from audit.verify.records import (
     check_commitment,
     check_inclusion,
     check_leaf,
+    check_order,
     check_signature,
     check_statement,
     read_record,
 )
+from audit.verify.report import check_report
 from audit.verify.snapshots import check_snapshot
 from audit.verify.statement import Statement
 from audit.verify.steps import CheckedLink, NotChecked, Recompute, StepLog, Verification, each
 from audit.verify.trust import Trust, VerifyUsage, read_trust
-from audit.verify.values import text
+from audit.verify.values import parse_json, text
 
 _T = TypeVar("_T")
 _DIGEST = re.compile(r"(td1|oms1)-sha256\"?:\"?([0-9a-f]{64})")
@@ -61,6 +64,7 @@ def verify_bundle(bundle: Path, *, trust: Path, recompute: Recompute | None) -> 
     log.run("commitments", case.commitments)
     log.run("leaves", case.leaves)
     log.run("inclusion", case.inclusion)
+    log.run("order", case.order)
     log.run("chain", case.follow_chain)
     log.run("snapshots", case.snapshots)
     log.run("models", case.models)
@@ -98,6 +102,7 @@ class _Case:
         self.records: list[Record] = []
         self.payloads: dict[str, bytes] = {}
         self.statements: dict[str, Statement] = {}
+        self.indices: dict[str, int] = {}
         self.chain: Chain | None = None
         self.column_roots: dict[str, dict[str, str]] = {}
         self.table_digests: dict[str, str] = {}
@@ -171,19 +176,21 @@ class _Case:
 
     def inclusion(self) -> str:
         checkpoint = self._need(self.checkpoint, "checkpoint")
-        indices: set[int] = set()
 
         def check(record: Record) -> None:
             index = check_inclusion(record, checkpoint)
-            if index in indices:
+            if index in self.indices.values():
                 raise Malformed(f"another record has leaf {index} too")
-            indices.add(index)
+            self.indices[record.id] = index
 
         return f"{self._each('leaves', check)} under the checkpoint of size {checkpoint.size}"
 
+    def order(self) -> str:
+        """The times that records claim run as their leaves do."""
+        return check_order(self._need(self._placed(), "inclusion"))
+
     def follow_chain(self) -> str:
-        self._need(self.statements, "statements")
-        self.chain = follow(self.statements.values(), self.endpoint)
+        self.chain = follow(self._need(self._placed(), "inclusion"), self.endpoint)
         if self.chain.deployment is None:
             raise Malformed(f"no record says that endpoint {self.endpoint!r} was ready")
         return f"{len(self.chain.links)} links, of which {len(self.chain.gaps)} are gaps"
@@ -216,13 +223,17 @@ class _Case:
 
     def report(self) -> str:
         """What the report shows of content is in the records; its sentences are the operator's."""
-        self._need(self.statements, "statements")
+        chain, checkpoint = self._need(self.chain, "chain"), self._need(self.checkpoint, "checkpoint")
         known = set(_DIGEST.findall(b"\n".join(self.payloads.values()).decode("utf-8", "replace")))
         for name in ("report.json", "report.html"):
             for found in _DIGEST.findall(self.members[name].decode("utf-8", "replace")):
                 if found not in known:
                     raise Malformed(f"{name} shows {found[0]}-sha256:{found[1]}, which no record states")
-        return "every td1 and oms1 digest in it stands in a record; its wording is the operator's"
+        links = check_report(parse_json(self.members["report.json"], "report.json"), chain, size=checkpoint.size)
+        return (
+            f"report.json has this endpoint, this tree size and the chain's links ({links}); every td1 and oms1 digest"
+            " in report.json and report.html stands in a record; NOT CHECKED: their wording, which is the operator's"
+        )
 
     def snapshot_data(self) -> str:
         def check(name: str) -> None:
@@ -266,9 +277,18 @@ class _Case:
     def evidence(self, link: Link) -> CheckedLink:
         if link.gap:
             return CheckedLink(link, "GAP")
-        if link.digest in self.recomputed and link.level == VERIFIED:  # that a run wrote it stays the run's claim
-            return CheckedLink(link, "recomputed here")
-        return CheckedLink(link, f"operator's claim of {link.time}, signed")
+        claim = f"operator's claim of {link.time}, signed"
+        if link.digest in self.recomputed and link.level == VERIFIED:
+            return CheckedLink(link, f"content recomputed here; what was done with it: {claim}")
+        return CheckedLink(link, claim)
+
+    def _placed(self) -> list[Statement]:
+        """The statements whose leaves are proven, each with its place in the ledger."""
+        return [
+            replace(act, index=self.indices[record])
+            for record, act in self.statements.items()
+            if record in self.indices
+        ]
 
     def _each(self, what: str, check: Callable[[Record], object]) -> str:
         self._need(self.endpoint, "members")

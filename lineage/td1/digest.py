@@ -170,8 +170,10 @@ def _leaf(first_row: int, name: str, kind: LogicalType, arrays: Sequence[Array])
         return leaf_hash(encoded(kind, coalesced(arrays)))
     except Unencodable as error:
         raise NotDigestible(error.kind, column=name, row=first_row + error.position, message=str(error)) from error
-    except (InvalidArrow, pa.ArrowInvalid) as error:
+    except InvalidArrow as error:
         raise NotDigestible("invalid_arrow", column=name, message=str(error)) from error
+    except pa.ArrowInvalid:  # quotes values
+        raise NotDigestible("invalid_arrow", column=name, message="Arrow cannot read its own array") from None
 
 
 def _require_valid(batch: pa.RecordBatch) -> None:

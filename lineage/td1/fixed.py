@@ -49,7 +49,7 @@ def dates(slots: Slots) -> Values:
     days = milliseconds // _DAY_MS
     partial = days * _DAY_MS != milliseconds
     outside = (days < _I32.min) | (days > _I32.max)
-    _require(~(partial | outside), "not_whole_day" if _first_is(partial, outside) else "overflow", milliseconds)
+    _require(~(partial | outside), "not_whole_day" if _first_is(partial, outside) else "overflow")
     return days.astype(np.int32)
 
 
@@ -61,10 +61,10 @@ def microseconds(slots: Slots) -> Values:
         return values
     if unit == "ns":
         whole = np.floor_divide(values, 1_000, out=room(len(values), "i8"))
-        _require(np.multiply(whole, 1_000, out=room(len(values), "i8")) == values, "not_whole_microsecond", values)
+        _require(np.multiply(whole, 1_000, out=room(len(values), "i8")) == values, "not_whole_microsecond")
         return whole
     factor = _MICROSECONDS[unit]
-    _require((values >= -(-_I64.min // factor)) & (values <= _I64.max // factor), "overflow", values)
+    _require((values >= -(-_I64.min // factor)) & (values <= _I64.max // factor), "overflow")
     return np.multiply(values, factor, out=room(len(values), "i8"))
 
 
@@ -97,7 +97,7 @@ def _first_is(one: Mask, other: Mask) -> bool:
     return position is not None and bool(one[position])
 
 
-def _require(fine: Mask, kind: str, values: Values) -> None:
+def _require(fine: Mask, kind: str) -> None:
     if not fine.all():
         position = int(fine.argmin())
-        raise Unencodable(kind, position, f"{values[position]} in the unit it is stored in")
+        raise Unencodable(kind, position, "the value is outside what td1 can say")

@@ -44,7 +44,7 @@ def require_utf8(offsets: Index, data: Values) -> None:
         return
     for position, (start, end) in enumerate(pairwise(offsets.tolist())):
         if not _is_utf8(data[start:end]):
-            raise Unencodable("invalid_utf8", position, f"{data[start:end].tobytes()[:40]!r} is not UTF-8")
+            raise Unencodable("invalid_utf8", position, "the value is not UTF-8")
 
 
 def _is_utf8(data: Values) -> bool:

@@ -21,9 +21,12 @@ from audit.bundle import bundle_members, write_bundle
 from audit.evidence import Evidence, gather
 from audit.keys import Keys
 from audit.ledger import Ledger, create_tables
+from audit.recorded import record_check
+from audit.report import build_report
 from audit.statement import StatementSeal, sign_envelope
 from audit.trust import trust_file
 from audit.verify.members import ENVELOPE, MANIFEST, MANIFEST_TYPE, manifest_members, manifest_path
+from audit.verify.note import parse_checkpoint, parse_note
 from governance.canonical import canonical_json, rfc3339
 from lineage.artifact import Artifact, ArtifactSignature, ArtifactStore
 from lineage.database import metadata, open_database
@@ -73,9 +76,15 @@ class SyntheticChain:
 
     def members(self, report: bytes | None = None) -> dict[str, bytes]:
         """The members of a bundle, signed."""
+        evidence = self.evidence
+        size = parse_checkpoint(parse_note(evidence.checkpoint).text).size
+        made = build_report(
+            evidence.chain, evidence.statements, as_of=rfc3339(NOW), tree_size=size, origin=ORIGIN, checkpoint=None
+        )
         text = f"{self.artifact.digest} {self.snapshot.id}".encode() if report is None else report
+        document = canonical_json(made.to_json())
         return bundle_members(
-            self.evidence, objects=self.objects, report_html=text, report_json=b"{}", keys=self.keys, created=NOW
+            evidence, objects=self.objects, report_html=text, report_json=document, keys=self.keys, created=NOW
         )
 
     def write_bundle(self, path: Path) -> Path:
@@ -99,6 +108,7 @@ def build_chain(directory: Path, *, change: Change = lambda act: act, min_rows: 
     metadata.create_all(engine)
     create_tables(engine)
     ledger = Ledger(engine, keys, ORIGIN, directory / "checkpoints")
+    ledger.begin()
     objects = ObjectStore(directory / "objects")
     digest = digest_table(TABLE)
     manifest = {"definitions": DEFINITIONS, "created": rfc3339(NOW)}
@@ -118,7 +128,8 @@ def build_chain(directory: Path, *, change: Change = lambda act: act, min_rows: 
     recorder.record(*(changed for act in acts if (changed := change(act)) is not None))
     trust = directory / "trust.json"
     trust.write_bytes(trust_file(keys, origin=ORIGIN))
-    return SyntheticChain(directory, engine, keys, ledger, Records(engine), objects, snapshot, artifact, trust)
+    records = Records(engine, record_check(keys.statement_public))
+    return SyntheticChain(directory, engine, keys, ledger, records, objects, snapshot, artifact, trust)
 
 
 def decision_act() -> Act:

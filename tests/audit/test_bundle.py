@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from audit.bundle import BundleIncomplete, write_bundle
+from audit.bundle import BundleIncomplete, BundleRefused, check_own_bundle, write_bundle
 from lineage.objects import ObjectStore
-from tests.audit.chain_fixture import DEPLOYMENT, ENDPOINT, SyntheticChain
+from tests.audit.chain_fixture import DEPLOYMENT, ENDPOINT, ORIGIN, SyntheticChain
 
 PARTS = ("tar", "sha256sum", "openssl", "python3", "bash")
 
@@ -94,3 +94,16 @@ def test_the_deployment_of_the_bundle_is_the_recorded_one(chain: SyntheticChain)
     deployment = chain.evidence.chain.deployment
     assert deployment is not None
     assert deployment.predicate["deployment"] == DEPLOYMENT
+
+
+def test_a_bundle_that_would_not_verify_takes_no_name(chain: SyntheticChain, tmp_path: Path) -> None:
+    def check(file: Path) -> None:
+        check_own_bundle(file, keys=chain.keys, origin=ORIGIN)
+
+    path, members = tmp_path / "b", chain.members()
+    write_bundle(path, members, check=check)
+    good = path.read_bytes()
+    with pytest.raises(BundleRefused, match="members: "):
+        write_bundle(path, {**members, "README.txt": b"another"}, check=check)
+    assert path.read_bytes() == good
+    assert list(tmp_path.iterdir()) == [path]

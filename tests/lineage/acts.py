@@ -17,6 +17,7 @@ from lineage.database import create_tables, metadata, open_database
 from lineage.events import Job, RunState, run_event
 from lineage.outbox import Sealed
 from lineage.recorder import Act, Recorder, Subject
+from lineage.records import Records
 
 DIGEST = "ab" * 32
 
@@ -88,5 +89,5 @@ def close_all(directory: str) -> None:
     engine = catalogue(Path(directory))
     print("ready", flush=True)  # noqa: T201 - as above
     input()
-    closed = close_abandoned(engine, recorder(engine), actor="process:me@here", namespace="health")
+    closed = close_abandoned(engine, Records(engine), recorder(engine), actor="process:me@here", namespace="health")
     print(json.dumps(closed), flush=True)  # noqa: T201 - as above

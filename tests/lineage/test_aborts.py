@@ -27,7 +27,7 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def close(engine: Engine) -> tuple[str, ...]:
-    return close_abandoned(engine, recorder(engine), actor="process:me@here", namespace="health")
+    return close_abandoned(engine, Records(engine), recorder(engine), actor="process:me@here", namespace="health")
 
 
 def aborted(engine: Engine) -> StoredRecord:

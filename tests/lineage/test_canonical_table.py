@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import struct
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -158,6 +159,18 @@ def test_a_lossy_cast_names_column_and_row(values: Any, declared: pa.DataType) -
         canonical_table(numbered, types={"bili": declared}, rows=3, keys=())
     with pytest.raises(LossyCast, match=r"'bili', row 2"):
         canonical_table(table(bili=values), types={"bili": declared}, rows=None, keys=())
+
+
+@pytest.mark.parametrize(
+    ("values", "declared"),
+    [(pa.array(["1", "Maria Muster"]), pa.int64()), (pa.array([1.0, 4711.5]), pa.int64())],
+)
+def test_the_value_itself_is_not_told(values: Any, declared: pa.DataType) -> None:
+    with pytest.raises(LossyCast, match="'x', row 1") as refusal:
+        cast(values, declared)
+    told = "".join(traceback.format_exception(refusal.value))
+    assert "Muster" not in told
+    assert "4711" not in told
 
 
 def test_a_cast_that_nobody_knows_is_lossy() -> None:

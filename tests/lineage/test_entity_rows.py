@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import traceback
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_timestamps_become_utc_microseconds_and_naive_means_utc() -> None:
     assert spine_table(naive).equals(spine_table(zoned))
     assert spine_table(naive).column("t").cast(pa.int64()).to_pylist() == [1577836800000001, None]
     assert spine_digest(naive) == spine_digest(zoned)
+
+
+@pytest.mark.parametrize("values", [[1, 2, "Maria Muster"], ["a", "b", 4711.5]])
+def test_rows_of_several_kinds_are_named_by_place_and_never_quoted(values: list[object]) -> None:
+    with pytest.raises(SourceUnreadable, match=r"row 2 of column 'x'") as refusal:
+        spine_table(pd.DataFrame({"n": [1, 2, 3], "x": pd.Series(values, dtype=object)}))
+    told = "".join(traceback.format_exception(refusal.value))
+    assert "Muster" not in told
+    assert "4711" not in told
 
 
 def test_a_nanosecond_is_not_rounded_away() -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from governance.canonical import canonical_json
-from lineage.errors import SnapshotCorrupt, UnknownSnapshot
+from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
 from lineage.objects import ObjectStore
 from lineage.snapshots import Snapshot, SnapshotStore
 from lineage.td1 import digest_table
@@ -84,7 +84,7 @@ def test_a_snapshot_of_many_chunks_and_one_of_no_rows_are_read_again(objects: Ob
 
 def test_the_manifest_is_the_bytes_that_were_given(store: SnapshotStore, objects: ObjectStore) -> None:
     snapshot, document = put(store, labels={"pii": True}, digest="mine", v=7)
-    manifest = store.manifest(snapshot.id, RUN)
+    manifest = json.loads(store.document(snapshot.id, RUN))
     digest = digest_table(TABLE)
     assert document == objects.read(f"snapshots/{digest.hex}/{RUN}.json") == canonical_json(manifest)
     assert manifest["labels"] == {"pii": True}
@@ -121,7 +121,7 @@ def test_a_small_table_goes_by_a_random_name_that_tells_nothing(objects: ObjectS
     assert hidden not in first.id + first.uri
     assert first.digest.endswith(hidden)
     assert not any(hidden in name for name in files(objects))
-    assert digest_table(store.read(first.id)) == digest_table(TABLE)
+    assert digest_table(store.read(first.id, digest=first.digest)) == digest_table(TABLE)
     assert set(store.names()) == {first.id, second.id}
     assert hashlib.sha256(document).hexdigest() != hashlib.sha256(again).hexdigest()  # nobody can guess rows by it
 
@@ -133,11 +133,15 @@ def test_the_digest_of_a_table_large_enough_is_its_name(objects: ObjectStore) ->
 @pytest.mark.parametrize("name", ["td1-sha256:" + "0" * 64, "random:" + "0" * 64])
 def test_a_missing_snapshot_is_unknown(store: SnapshotStore, name: str) -> None:
     snapshot, _ = put(store)
-    for ask in (store.read, store.manifest, lambda name: list(store.batches(name))):
+    some = snapshot.digest
+    for ask in (lambda name: store.read(name, digest=some), lambda name: list(store.batches(name, digest=some))):
         with pytest.raises(UnknownSnapshot, match="no snapshot"):
             ask(name)
-    with pytest.raises(UnknownSnapshot):
-        store.manifest(snapshot.id, OTHER)
+    for asked, run in ((name, RUN), (snapshot.id, OTHER)):
+        with pytest.raises(UnknownSnapshot, match="no manifest"):
+            store.document(asked, run)
+    assert store.holds(snapshot.id)
+    assert not store.holds(name)
     assert store.runs(name) == ()
 
 
@@ -164,7 +168,7 @@ HEX = "0" * 64
     ],
 )
 def test_garbage_names_no_snapshot(store: SnapshotStore, name: str) -> None:
-    for ask in (store.read, store.manifest, store.runs):
+    for ask in (store.read, lambda name: store.document(name, RUN), store.runs, store.holds):
         with pytest.raises(UnknownSnapshot, match="does not name"):
             ask(name)
 
@@ -210,16 +214,30 @@ def test_other_rows_are_corrupt_even_with_a_manifest_to_match(store: SnapshotSto
     path.write_bytes(canonical_json({**json.loads(path.read_bytes()), "digest": digest_table(forged).digest}))
     with pytest.raises(SnapshotCorrupt, match="changed after"):
         store.read(snapshot.id)
-    with pytest.raises(SnapshotCorrupt, match="speaks of"):
-        store.manifest(snapshot.id)
 
 
-@pytest.mark.parametrize("document", [b"", b"{", b"[]", b"7", b"{}", b'{"digest": 7}', b"\xff"])
-def test_a_damaged_manifest_is_corrupt(store: SnapshotStore, objects: ObjectStore, document: bytes) -> None:
+def test_the_rows_of_a_random_name_are_compared_with_the_recorded_digest_and_no_file(objects: ObjectStore) -> None:
+    store = SnapshotStore(objects, min_rows=4)
     snapshot, _ = put(store)
-    data(objects).with_name(f"{RUN}.json").write_bytes(document)
-    with pytest.raises(SnapshotCorrupt):
-        store.manifest(snapshot.id, RUN)
+    forged = TABLE.set_column(0, "patient", pa.array([1, 2, 3], pa.int64()))
+    pq.write_table(forged, data(objects))
+    path = data(objects).with_name(f"{RUN}.json")
+    path.write_bytes(canonical_json({**json.loads(path.read_bytes()), "digest": digest_table(forged).digest}))
+    with pytest.raises(SnapshotNotRecorded, match="says nothing about its rows"):
+        store.read(snapshot.id)
+    with pytest.raises(SnapshotCorrupt, match="changed after") as corrupt:
+        store.read(snapshot.id, digest=snapshot.digest)
+    assert "td1-sha256:" not in str(corrupt.value)  # the digest of a small table tells what is in it
+
+
+def test_stray_files_are_neither_snapshots_nor_runs(store: SnapshotStore, objects: ObjectStore) -> None:
+    snapshot, _ = put(store)
+    folder = data(objects).parent
+    for stray in (folder.parent / "x.json", folder.parent / "zzz" / f"{RUN}.json", folder / "notes.json"):
+        stray.parent.mkdir(exist_ok=True)
+        stray.write_text("{}")
+    assert store.names() == (snapshot.id,)
+    assert store.runs(snapshot.id) == (RUN,)
 
 
 def test_bytes_that_are_not_text_are_corrupt(store: SnapshotStore, objects: ObjectStore) -> None:
@@ -303,6 +321,6 @@ def test_rows_without_a_manifest_are_no_snapshot_until_a_run_gives_them_again(ob
     data(objects).with_name(f"{RUN}.json").unlink()  # as if the process died between the two
     assert store.names() == ()
     with pytest.raises(UnknownSnapshot):
-        store.manifest(snapshot.id)
+        store.document(snapshot.id, RUN)
     assert put(store, run=OTHER)[0].id == snapshot.id
     assert store.names() == (snapshot.id,)

@@ -9,6 +9,7 @@ import pytest
 
 from governance.canonical import canonical_json, json_sha256
 from lineage.artifact import ArtifactFile, ArtifactSignature
+from lineage.recorded_snapshots import RecordedManifest
 from lineage.recorder import Subject
 from lineage.training import (
     FailedTraining,
@@ -93,6 +94,21 @@ def test_the_digest_of_a_small_snapshot_is_not_published() -> None:
     assert "a" * 64 not in json.dumps(predicate)
 
 
+def test_which_rows_a_small_snapshot_had_is_said_by_the_digest_of_its_manifest() -> None:
+    name, digest = "random:" + "9" * 64, "td1-sha256:" + "a" * 64
+    manifest = RecordedManifest(name, "some run", "8" * 64, {"digest": digest, "rows": 3})
+    small = SnapshotRead("features", name, digest, 3)
+    outcome = dataclasses.replace(
+        OUTCOME,
+        report=dataclasses.replace(REPORT, snapshots=(small,)),
+        request=dataclasses.replace(REQUEST, snapshots={"features": name}, recorded={"features": manifest}),
+    )
+
+    dependency = training_predicate(outcome)["buildDefinition"]["resolvedDependencies"][0]
+    assert dependency["annotations"] == {"as": "features", "rows": 3, "manifest-sha256": "8" * 64}
+    assert "a" * 64 not in json.dumps([training_predicate(outcome), outcome.request.as_json()])
+
+
 def test_the_artifact_statement_lists_files_and_signature() -> None:
     assert artifact_predicate(OUTCOME) == {
         "run": REQUEST.run_id,
@@ -102,10 +118,10 @@ def test_the_artifact_statement_lists_files_and_signature() -> None:
 
 
 def test_a_failed_training_is_about_its_request_and_keeps_its_log_to_itself() -> None:
-    failed = FailedTraining(REQUEST, TRAINJOB, "a", "b", "it broke", ("secret",))
+    failed = FailedTraining(REQUEST, TRAINJOB, "a", "b", "ValueError", "ValueError: secret", ("secret",))
 
     assert failed_subject(failed) == Subject(f"run:{REQUEST.run_id}", "request-sha256", json_sha256(REQUEST.as_json()))
-    assert failed_predicate(failed)["reason"] == "it broke"
+    assert failed_predicate(failed)["reason"] == "ValueError"
     assert "secret" not in json.dumps(failed_predicate(failed))
 
 

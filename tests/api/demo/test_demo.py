@@ -117,8 +117,9 @@ def test_the_bundle_verifies_and_the_data_is_recomputed(demo: Demonstration) -> 
     document = verify(demo, Path(demo.result["bundle"]), data=Path(demo.result["data"]))
     assert document["level"] == "LOG-SIGNED"
     said = {link["to"]["kind"]: link for link in document["links"]}
-    assert said["weights"]["evidence"] == "recomputed here"
-    assert said["snapshot"]["evidence"] == "recomputed here"
+    assert said["weights"]["evidence"].startswith("content recomputed here; what was done with it: operator's claim")
+    assert said["snapshot"]["evidence"].startswith("content recomputed here")
+    assert document["gaps"] == 0
     assert not [link["gap"] for link in document["links"] if link["gap"]]
 
 
@@ -380,6 +381,19 @@ def test_a_bad_configuration_is_one_sentence_and_exit_code_2(
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert "data/provender.db" not in {str(path.relative_to(repo)) for path in {*repo.rglob("*")} - {*before}}
+
+
+@pytest.mark.parametrize("command", ["report", "bundle"])
+def test_a_place_that_cannot_be_written_is_one_sentence_and_exit_code_2(demo: Demonstration, command: str) -> None:
+    target = str(demo.repository / "policy.yaml" / "out")
+    done = provender(command, "liver-risk", "-o", target, "--repo", str(demo.repository), cwd=demo.folder)
+    assert done.returncode == 2
+    assert "policy.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_report_says_no_more_of_time_than_was_asked_for(demo: Demonstration) -> None:
+    assert "measured and reported by that row" in Path(demo.result["report"]).read_text()
 
 
 def test_help_is_quick_and_names_every_command() -> None:

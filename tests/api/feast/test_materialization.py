@@ -53,6 +53,34 @@ def test_the_same_rows_have_the_same_digest_and_others_another(applied: Any) -> 
     assert first == again != fewer
 
 
+def test_the_digest_is_of_rows_by_event_timestamp_then_join_keys(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lineage.td1 import digest_table
+
+    _, store = applied
+    digested: list[Any] = []
+
+    def noting(table: Any) -> Any:
+        digested.append(table)
+        return digest_table(table)
+
+    monkeypatch.setattr("api.feast.materialization.digest_table", noting)
+    store.materialize(*SPAN, feature_views=["laboratory"])
+    (table,) = digested
+    order = list(zip(table["event_timestamp"].to_pylist(), table["patient_id"].to_pylist(), strict=True))
+    assert len(order) == 312
+    assert order == sorted(order)
+
+
+def test_a_view_that_would_rewrite_its_source_is_refused(applied: Any) -> None:
+    repository, store = applied
+    view = store.get_feature_view("laboratory")
+    view.offline = True
+    store.apply([view])
+    with pytest.raises(WrongQuestion, match="offline=True"):
+        store.materialize(*SPAN, feature_views=["laboratory"])
+    assert repository.records("materialization") == []
+
+
 def test_values_do_not_reach_a_store_that_may_not_hold_them(applied: Any) -> None:
     repository, _ = applied
     repository.configure(

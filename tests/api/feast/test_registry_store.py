@@ -256,6 +256,63 @@ def test_teardown_keeps_every_version(applied: Any) -> None:
     assert not (repository.path / "data/registry/head.json").exists()
 
 
+def test_a_head_that_was_deleted_is_noticed(applied: Any) -> None:
+    repository, store = applied
+    (repository.path / "data/registry/head.json").unlink()
+    with pytest.raises(AnswerIsNo, match="head was deleted"):
+        repository.store().list_feature_views()
+    with pytest.raises(AnswerIsNo, match="head was deleted"):
+        store.apply(_view(store))
+    assert not (repository.path / "data/registry/head.json").exists()
+
+
+def test_an_older_head_put_back_is_noticed_and_both_versions_are_named(applied: Any) -> None:
+    repository, store = applied
+    path = repository.path / "data/registry/head.json"
+    old = path.read_bytes()
+    before = repository.head["definitions"]
+    store.apply(_view(store))
+    after = repository.head["definitions"]
+    path.write_bytes(old)
+    with pytest.raises(AnswerIsNo, match="older one was put back") as refusal:
+        repository.store().list_feature_views()
+    assert before in str(refusal.value)
+    assert after in str(refusal.value)
+
+
+def test_a_commit_cut_off_after_its_decision_is_completed(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from api.feast.registry_store import GovernedRegistryStore
+
+    repository, store = applied
+    before = repository.head
+
+    def killed(_store: GovernedRegistryStore) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as crash:
+        crash.setattr(GovernedRegistryStore, "_complete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.apply(_view(store))
+    assert repository.head == before
+    assert "follow_up" in _names(repository.store())
+    assert repository.head["definitions"] == repository.predicates("decision")[-1]["definitions"]
+
+
+def test_a_registry_that_was_torn_down_is_empty_and_its_old_head_does_not_come_back(applied: Any) -> None:
+    repository, store = applied
+    path = repository.path / "data/registry/head.json"
+    old = path.read_bytes()
+    store.registry.teardown()
+    assert repository.predicates("decision")[-1]["gate"] == "teardown"
+    assert repository.store().list_feature_views() == []
+    path.write_bytes(old)
+    with pytest.raises(AnswerIsNo, match="undone by a teardown"):
+        repository.store().list_feature_views()
+    path.unlink()
+    again = repository.apply()
+    assert _names(again) == {"laboratory", "demographics"}
+
+
 def test_objects_of_another_project_do_not_ride_along(applied: Any) -> None:
     repository, store = applied
     head = repository.head

@@ -368,3 +368,82 @@ def test_rows_that_nobody_can_follow_are_refused(applied: Any, liver_spine: pd.D
     with pytest.raises(WrongQuestion, match="__provender_row"):
         _ask(store, liver_spine.assign(__provender_row=1))
     assert _states(repository) == ["START", "FAIL"]
+
+
+def test_without_a_spine_rows_stand_by_event_timestamp_then_join_keys(
+    applied: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from feast.infra.offline_stores.dask import DaskOfflineStore
+
+    from api.feast.asof_store import AsofRetrievalJob
+
+    repository, _ = applied
+    days = pd.to_datetime(["2013-01-01", "2012-01-01", "2012-01-01"], utc=True)
+    answer = pa.table({"patient_id": [1, 3, 2], "bilirubin_mg_dl": [0.1, 0.2, 0.3], "event_timestamp": days})
+
+    def engine_job(**_asked: Any) -> AsofRetrievalJob:
+        return AsofRetrievalJob(lambda: answer, [], full_names=False, metadata=None, repo=repository.path)
+
+    monkeypatch.setattr(DaskOfflineStore, "get_historical_features", staticmethod(engine_job))
+    repository.configure(lambda document: document.update(offline_store={"type": "dask"}), "dask.yaml")
+    moment = days[0].to_pydatetime()
+    job = repository.store("dask.yaml").get_historical_features(
+        None, features=["laboratory:bilirubin_mg_dl"], start_date=moment, end_date=moment
+    )
+    assert job.to_arrow()["patient_id"].to_pylist() == [2, 3, 1]
+
+
+def test_an_error_after_the_record_keeps_its_cause(
+    applied: Any, liver_spine: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, store = applied
+    job = _ask(store, liver_spine)
+    _refuse_after_commit(repository, monkeypatch)
+    with pytest.raises(AnswerIsNo, match="the ledger refuses"):
+        job.to_df()
+    assert _states(repository) == ["START", "COMPLETE"]
+
+
+def test_a_start_that_the_ledger_refuses_leaves_no_run_open(
+    applied: Any, liver_spine: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlalchemy import select
+
+    from lineage.runs import open_runs
+
+    repository, store = applied
+    _refuse_after_commit(repository, monkeypatch)
+    with pytest.raises(AnswerIsNo, match="the ledger refuses"):
+        _ask(store, liver_spine)
+    with repository.parts.engine.connect() as connection:
+        assert connection.execute(select(open_runs)).all() == []
+    assert _states(repository) == ["START", "FAIL"]
+
+
+def _refuse_after_commit(repository: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise AnswerIsNo("the ledger refuses")
+
+    monkeypatch.setattr(repository.parts.recorder, "_after", refuse)
+
+
+def test_objects_that_are_a_file_are_one_sentence(applied: Any, liver_spine: pd.DataFrame) -> None:
+    repository, store = applied
+    job = _ask(store, liver_spine)
+    objects = repository.path / "data/objects"
+    assert not objects.exists()
+    objects.write_text("")
+    with pytest.raises(WrongQuestion, match=r"data/objects.* could not be used"):
+        job.to_df()
+    assert _states(repository) == ["START", "FAIL"]
+
+
+@pytest.mark.parametrize("values", [[1, "Maria Musterfrau"], ["Maria Musterfrau", "x"], [1.5, 2.0]])
+def test_no_message_repeats_a_value(applied: Any, values: list[Any]) -> None:
+    _, store = applied
+    when = pd.to_datetime(["2012-01-01"] * 2, utc=True)
+    frame = pd.DataFrame({"patient_id": pd.Series(values, dtype=object), "event_timestamp": when})
+    with pytest.raises((AnswerIsNo, WrongQuestion)) as error:
+        _ask(store, frame).to_df()
+    assert "Musterfrau" not in str(error.value)
+    assert "1.5" not in str(error.value)

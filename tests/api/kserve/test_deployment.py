@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,9 +24,12 @@ from api.kserve.deployment import Deployment
 from api.kserve.errors import DeploymentRefused
 from api.kserve.process import ServerProcess
 from api.settings import load_settings
+from audit.errors import LedgerForked
 from audit.evidence import gather
+from audit.statement import StatementSeal
 from governance.canonical import json_sha256
 from governance.errors import ConfigurationError
+from lineage.recorder import Recorder
 from tests.api.kserve.hospital import (
     ENDPOINT,
     PREDICTOR,
@@ -194,6 +198,50 @@ def test_a_server_that_died_by_itself_is_recorded_as_that(hospital: Hospital, tm
     assert (record.predicate["state"], record.predicate["event"]["eventType"]) == ("ended", "FAIL")
     assert record.predicate["reason"] == "the server ended by itself with exit code 3"
     assert record.predicate["online"][0]["materialization"]
+
+
+def refuse() -> None:
+    raise LedgerForked("the ledger was cut")
+
+
+def test_an_endpoint_whose_ready_record_the_ledger_refuses_ends_and_that_is_recorded(hospital: Hospital) -> None:
+    parts = hospital.parts
+    cut = Hospital(
+        replace(parts, recorder=Recorder(parts.engine, StatementSeal(parts.keys), after=refuse)), hospital.artifact
+    )
+    with pytest.raises(LedgerForked, match="cut") as refusal:
+        cut.start(endpoint="unlogged")
+
+    assert hospital.states("unlogged") == ["ready", "ended"]
+    _ready, record = parts.records.by_subject_name("endpoint:unlogged", "deployment")
+    assert "recording that it was ready failed: LedgerForked" in record.predicate["reason"]
+    assert record.predicate["event"]["eventType"] == "FAIL"
+    assert any("While the end of run" in note for note in refusal.value.__notes__)
+    assert not [one for one in psutil.Process().children() if "--endpoint=unlogged" in one.cmdline()]
+
+
+def test_a_refusal_is_heard_also_where_it_cannot_be_logged(hospital: Hospital) -> None:
+    parts = hospital.parts
+    cut = Hospital(
+        replace(parts, recorder=Recorder(parts.engine, StatementSeal(parts.keys), after=refuse)), hospital.artifact
+    )
+    with pytest.raises(DeploymentRefused, match="There is no artifact"):
+        cut.start(endpoint="neither", artifact=f"oms1-sha256:{'0' * 64}")
+
+
+def test_what_the_block_raised_is_not_hidden_by_an_end_that_somebody_else_recorded(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    died = ServerProcess([sys.executable, "-c", ""], environment=os.environ, log=tmp_path / "log")
+    died.wait(seconds=30)
+    records = deployment_records(hospital.parts, "closed", hospital.artifact.digest)
+    said = reported(hospital.artifact.digest)
+    with (
+        pytest.raises(RuntimeError, match="the cause"),
+        Deployment(hospital.parts, process=died, provenance=said, records=records, log=tmp_path / "log"),
+    ):
+        raise RuntimeError("the cause")
+    assert hospital.states("closed") == []  # its run was never opened here
 
 
 ABANDONED = """

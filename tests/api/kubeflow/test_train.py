@@ -17,7 +17,7 @@ from audit.model_signature import public_key_pem, verify
 from governance.errors import ConfigurationError
 from lineage.artifact import ArtifactStore
 from lineage.environment import observe_environment
-from lineage.training import FailedTraining, TrainingOutcome
+from lineage.training import FailedTraining, TrainingOutcome, failed_predicate
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def fit(epochs: int) -> None:
 
 def fit_and_fail() -> None:
     print("about to fail")
-    raise ValueError("no convergence")
+    float("Maria Muster")
 
 
 def fit_without_looking() -> None:
@@ -147,9 +147,11 @@ def test_a_function_that_raises_is_a_failed_training_with_its_reason_and_the_end
     failed = attempt(workshop, fit_and_fail)
 
     assert isinstance(failed, FailedTraining)
-    assert failed.reason == "ValueError: no convergence"
+    assert failed.reason == "ValueError: could not convert string to float: 'Maria Muster'"
     assert "about to fail" in "\n".join(failed.log_tail)
-    assert "no convergence" in "\n".join(failed.log_tail)
+    assert "Maria Muster" in "\n".join(failed.log_tail)
+    assert failed_predicate(failed)["reason"] == "ValueError"
+    assert "Muster" not in json.dumps(failed_predicate(failed))
 
 
 def test_a_model_that_read_none_of_its_snapshots_is_refused(workshop: Any) -> None:
@@ -185,6 +187,7 @@ def test_a_changed_snapshot_fails_with_the_right_reason(workshop: Any) -> None:
     failed = attempt(workshop, fit, snapshots={"features": snapshot.id}, **options)
 
     assert isinstance(failed, FailedTraining)
+    assert failed.cause == "SnapshotCorrupt"
     assert failed.reason.startswith("SnapshotCorrupt: ")
     assert digest_table(changed).digest in failed.reason
 
@@ -201,7 +204,9 @@ def test_what_cannot_be_submitted_is_said_before_anything_runs(workshop: Any, tm
     hiding.write_text("")
     for options, said in (
         ({"seed": -1}, "seed"),
-        ({"hyperparameters": {"x": float("nan")}}, "cannot be written down"),
+        ({"hyperparameters": {"x": float("nan")}}, "cannot be recorded"),
+        ({"hyperparameters": {"patients": [str(n) for n in range(17)]}}, "cannot be recorded"),
+        ({"snapshots": {"features": "random:" + "0" * 64}}, "recorded manifest is not given"),
         ({"code": [hiding]}, "rename it"),
         ({"code": [tmp_path / "missing.py"]}, "not a Python file"),
         ({"job_name": "Not A Label"}, "cannot name a TrainJob"),

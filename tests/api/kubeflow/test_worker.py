@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from api.kubeflow.errors import TrainJobInvalid, UnknownTrainJob
 from api.kubeflow.job import Job, JobDirectory
 from api.kubeflow.worker import TrainingRun, training_run
-from lineage.errors import SnapshotCorrupt, UnknownSnapshot
+from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
 
 
 @pytest.fixture
@@ -57,10 +57,53 @@ def test_saving_the_same_tensors_gives_the_same_bytes(run: TrainingRun) -> None:
     assert description["config"] == {"k": 1}
 
 
-@pytest.mark.parametrize("value", [float("nan"), torch.tensor(1.0), {1}])
-def test_only_what_json_can_say_is_logged(run: TrainingRun, value: object) -> None:
-    with pytest.raises(TrainJobInvalid, match="cannot be recorded"):
-        run.log(metrics={"loss": value})
+def test_a_snapshot_with_a_random_name_is_compared_with_the_digest_the_job_was_told(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from lineage.objects import ObjectStore
+    from lineage.snapshots import SnapshotStore
+    from lineage.td1 import digest_table
+
+    table = pa.table({"x": [1.0, 2.0]})
+    store = SnapshotStore(ObjectStore(tmp_path / "objects"), min_rows=3)
+    snapshot, _ = store.put(table, digest_table(table), run="00000000-0000-4000-8000-000000000000", manifest={})
+    names, objects = {"features": snapshot.id}, str(tmp_path / "objects")
+    told = Job("fit", {}, snapshots=names, objects=objects, digests={"features": snapshot.digest})
+    assert TrainingRun(told, JobDirectory(tmp_path)).snapshot("features").equals(table)
+
+    with pytest.raises(SnapshotNotRecorded):
+        TrainingRun(Job("fit", {}, snapshots=names, objects=objects), JobDirectory(tmp_path)).snapshot("features")
+
+    (manifest,) = (tmp_path / "objects").rglob("*.json")
+    forged = pa.table({"x": [1.0, 9.0]})
+    pq.write_table(forged, manifest.with_name("data.parquet"))
+    manifest.write_text(json.dumps({**json.loads(manifest.read_bytes()), "digest": digest_table(forged).digest}))
+    with pytest.raises(SnapshotCorrupt):
+        TrainingRun(told, JobDirectory(tmp_path)).snapshot("features")
+
+
+@pytest.mark.parametrize("value", [float("nan"), torch.tensor(1.0), {1}, {"a": 1}, "x" * 201, ["Maria Muster"], [1, 2]])
+@pytest.mark.parametrize("what", ["metrics", "split"])
+def test_only_numbers_and_short_texts_are_logged_and_what_is_refused_is_not_quoted(
+    run: TrainingRun, what: str, value: object
+) -> None:
+    with pytest.raises(TrainJobInvalid, match=rf"{what}: held_out .* cannot be recorded") as refusal:
+        run.log(**{what: {"held_out": value}})
+    assert "Muster" not in str(refusal.value)
+    assert vars(run)[f"_{what}"] == {}
+
+
+def test_a_hyperparameter_may_be_a_short_list(run: TrainingRun) -> None:
+    run.log(
+        hyperparameters={"layers": [8, 16, 1]}, metrics={"auc": 0.8, "best": None, "early": True}, split={"by": "site"}
+    )
+    for value in ([0] * 17, [[1]], ["x" * 201], {"a": 1}):
+        with pytest.raises(TrainJobInvalid, match="cannot be recorded"):
+            run.log(hyperparameters={"patients": value})
+    with pytest.raises(TrainJobInvalid, match="no short text"):
+        run.log(metrics={"x" * 201: 1})
+    with pytest.raises(TrainJobInvalid, match="at most 100"):
+        run.log(split={str(number): number for number in range(101)})
 
 
 def test_a_hyperparameter_that_was_asked_for_cannot_be_logged_otherwise(run: TrainingRun) -> None:

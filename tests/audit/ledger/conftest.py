@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, insert
 
 from audit.keys import Keys
 from audit.ledger import Ledger, create_tables
 from audit.statement import StatementSeal
 from governance.canonical import rfc3339, utc_now
-from lineage.database import metadata, open_database
+from lineage.database import create_tables as create_catalogue
+from lineage.database import open_database
 from lineage.outbox import enqueue
+from lineage.recorder import subject_index
 
 ORIGIN = "provender.example/test"
 
@@ -50,24 +52,35 @@ class World:
             yield self._enqueue(connection, None)
 
     def _enqueue(self, connection: Connection, time: str | None) -> str:
-        record = str(uuid.uuid4())
-        statement = {"_type": "https://in-toto.io/Statement/v1", "predicate": {"id": record}}
+        record, moment = str(uuid.uuid4()), time or rfc3339(utc_now())
+        recorded = {"id": record, "kind": "decision", "time": moment, "actor": self.keys.pseudonym("alice")}
+        statement = {
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"name": "definitions:test", "digest": {"definitions-sha256": "0" * 64}}],
+            "predicateType": "https://provender.example/predicates/decision/v1",
+            "predicate": {"recorded": recorded},
+        }
         sealed = StatementSeal(self.keys)(statement, actor="alice")
-        enqueue(connection, id=record, kind="decision", time=time or rfc3339(utc_now()), sealed=sealed)
+        enqueue(connection, id=record, kind="decision", time=moment, sealed=sealed)
+        subject = {"name": "definitions:test", "algorithm": "definitions-sha256", "digest": "0" * 64}
+        connection.execute(insert(subject_index).values(outbox_id=record, **subject))
         return record
 
-    def reopened(self) -> World:
+    def reopened(self, *, begin: bool = True) -> World:
         """The same repository after a restart."""
         self.engine.dispose()
-        return open_world(self.directory)
+        return open_world(self.directory, begin=begin)
 
 
-def open_world(directory: Path, *, url: str | None = None) -> World:
+def open_world(directory: Path, *, url: str | None = None, begin: bool = True) -> World:
     engine = open_database(url or f"sqlite:///{directory / 'provender.db'}")
-    metadata.create_all(engine)
+    create_catalogue(engine)
     create_tables(engine)
     keys = Keys.open(directory / "keys")
-    return World(directory, engine, keys, Ledger(engine, keys, ORIGIN, directory / "checkpoints"))
+    ledger = Ledger(engine, keys, ORIGIN, directory / "checkpoints")
+    if begin:
+        ledger.begin()
+    return World(directory, engine, keys, ledger)
 
 
 @pytest.fixture

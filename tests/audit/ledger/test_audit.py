@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import sqlite3
+import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import insert, select
 
-from audit.ledger import Wrong
+from audit.errors import LedgerForked, RecordForged, UnknownRecord
+from audit.keys import Keys
+from audit.leaf import commit
+from audit.ledger import Ledger, Wrong, check_database, check_tables
 from audit.ledger.tree import Frontier
+from audit.recorded import record_check
 from audit.verify.merkle import leaf_hash
+from governance.canonical import rfc3339, utc_now
+from lineage.database import open_database
+from lineage.outbox import outbox, payload
+from lineage.records import Records
+from tests.audit.ledger.conftest import ORIGIN
 
 if TYPE_CHECKING:
     from tests.audit.ledger.conftest import World
@@ -38,7 +52,7 @@ def full(world: World) -> World:
 def test_an_untouched_ledger_is_as_it_was_recorded(full: World) -> None:
     result = full.ledger.audit()
     assert result.ok
-    assert (result.size, result.checkpoints, result.payloads, result.erased, result.pending) == (13, 3, 13, 0, 0)
+    assert (result.size, result.checkpoints, result.payloads, result.pending) == (13, 4, 13, 0)
     last = full.ledger.checkpoint()
     assert last is not None
     assert result.root == last.root
@@ -68,6 +82,10 @@ FIVE = "(SELECT outbox_id FROM leaf WHERE idx = 5)"
         ("INSERT INTO node VALUES (4, 0, zeroblob(32))", Wrong.NODE_EXTRA, "level 4, index 0"),
         ("INSERT INTO node VALUES (0, 0, zeroblob(32))", Wrong.NODE_EXTRA, "level 0, index 0"),
         ("INSERT INTO node VALUES (70, 0, zeroblob(32))", Wrong.NODE_EXTRA, "level 70, index 0"),
+        (f"DELETE FROM payload WHERE outbox_id = {FIVE}", Wrong.PAYLOAD_MISSING, None),
+        (f"UPDATE subject SET digest = '00' WHERE outbox_id = {FIVE}", Wrong.INDEX_CHANGED, None),
+        (f"DELETE FROM subject WHERE outbox_id = {FIVE}", Wrong.INDEX_CHANGED, None),
+        (f"INSERT INTO event VALUES ({FIVE}, 'r', 'START', 't', x'7b7d')", Wrong.INDEX_CHANGED, None),
         ("UPDATE checkpoint SET root = zeroblob(32) WHERE size = 8", Wrong.CHECKPOINT_CHANGED, "checkpoint 8"),
         ("UPDATE checkpoint SET note = x'00' WHERE size = 8", Wrong.CHECKPOINT_CHANGED, "checkpoint 8"),
         ("UPDATE checkpoint SET size = 9 WHERE size = 8", Wrong.CHECKPOINT_CHANGED, "checkpoint 9"),
@@ -100,7 +118,8 @@ def test_a_leaf_replaced_with_everything_that_follows_from_it_contradicts_the_si
         )
     tamper(full, f"UPDATE outbox SET kind = 'approval' WHERE id = {FIVE}", *changes)
     found = full.ledger.audit().findings
-    assert [(each.wrong, each.where) for each in found] == [
+    assert found[0].wrong is Wrong.PAYLOAD_CHANGED
+    assert [(each.wrong, each.where) for each in found[1:]] == [
         (Wrong.CHECKPOINT_CONTRADICTS, "checkpoint 8"),
         (Wrong.CHECKPOINT_CONTRADICTS, "checkpoint 13"),
         (Wrong.OUTSIDE_CONTRADICTS, "copy outside the database"),
@@ -110,19 +129,86 @@ def test_a_leaf_replaced_with_everything_that_follows_from_it_contradicts_the_si
 def test_leaves_cut_off_at_the_end_contradict_the_signed_checkpoints(full: World) -> None:
     tamper(full, "DELETE FROM leaf WHERE idx = 12", "DELETE FROM checkpoint WHERE size = 13")
     result = full.ledger.audit()
-    assert [each.wrong for each in result.findings] == [Wrong.OUTSIDE_CONTRADICTS]
+    assert [each.wrong for each in result.findings] == [Wrong.PENDING, Wrong.OUTSIDE_CONTRADICTS]
     assert result.pending == 1
 
 
-def test_a_payload_that_was_erased_is_counted_and_breaks_nothing(full: World) -> None:
-    tamper(full, f"DELETE FROM payload WHERE outbox_id = {FIVE}")
+def test_acts_that_have_no_leaf_are_named(full: World) -> None:
+    recorded = full.record(2)
     result = full.ledger.audit()
-    assert result.ok
-    assert (result.payloads, result.erased) == (12, 1)
-
-
-def test_acts_that_have_no_leaf_yet_are_counted(full: World) -> None:
-    full.record(2)
-    result = full.ledger.audit()
-    assert result.ok
+    assert {(each.wrong, each.where) for each in result.findings} == {(Wrong.PENDING, each) for each in recorded}
     assert result.pending == 2
+
+
+def test_a_record_that_another_key_signed_is_found(full: World, tmp_path: Path) -> None:
+    other = Keys.open(tmp_path / "other")
+    keys = dataclasses.replace(full.keys, statement=other.statement)
+    found = Ledger(full.engine, keys, ORIGIN, full.directory / "checkpoints").audit().findings
+    assert [each.wrong for each in found] == [Wrong.PAYLOAD_CHANGED] * 13
+    assert "no trusted key has signed" in found[0].message
+
+
+def test_a_table_that_was_dropped_is_named(full: World) -> None:
+    check_tables(full.engine)
+    with full.engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE payload")
+    with pytest.raises(LedgerForked, match="lacks the table payload"):
+        check_tables(full.engine)
+
+
+def test_an_empty_database_and_a_missing_one_hold_no_ledger(tmp_path: Path) -> None:
+    with pytest.raises(UnknownRecord, match="none of the tables"):
+        check_tables(open_database(f"sqlite:///{tmp_path}/empty.db"))
+    with pytest.raises(UnknownRecord, match="There is no database"):
+        check_database(f"sqlite:///{tmp_path}/absent.db")
+    assert not (tmp_path / "absent.db").exists()
+
+
+def unsigned(world: World, *, envelope: bytes) -> str:
+    """A row as whoever has only the database's credentials can write it, consistent in itself."""
+    record, salt, digest = str(uuid.uuid4()), bytes(32), hashlib.sha256(envelope)
+    row = {"id": record, "kind": "decision", "time": rfc3339(utc_now()), "actor": "x" * 32}
+    with world.engine.begin() as connection:
+        values = {"envelope_sha256": digest.hexdigest(), "commitment": commit(digest.digest(), salt)}
+        connection.execute(insert(outbox).values(**row, **values))
+        connection.execute(insert(payload).values(outbox_id=record, envelope=envelope, salt=salt))
+    return record
+
+
+def test_a_row_that_nobody_signed_gets_no_leaf_and_nothing_is_signed(full: World) -> None:
+    record, before = unsigned(full, envelope=b"{}"), full.ledger.checkpoint()
+    full.record(1)
+    with pytest.raises(RecordForged, match=record):
+        full.ledger.sequence()
+    assert full.ledger.checkpoint() == before
+    assert full.ledger.audit().size == 13
+
+
+def test_an_envelope_of_another_record_gets_no_leaf(full: World) -> None:
+    with full.engine.connect() as connection:
+        envelope = connection.execute(select(payload.c.envelope).limit(1)).scalar_one()
+    unsigned(full, envelope=envelope)
+    with pytest.raises(RecordForged, match="signed was"):
+        full.ledger.sequence()
+
+
+def test_a_row_without_its_payload_gets_no_leaf(full: World) -> None:
+    (record,) = full.record(1)
+    tamper(full, f"DELETE FROM payload WHERE outbox_id = '{record}'")
+    with pytest.raises(RecordForged, match="has no payload"):
+        full.ledger.sequence()
+
+
+def test_a_reader_gives_no_record_that_nobody_signed(full: World) -> None:
+    records = Records(full.engine, record_check(full.keys.statement_public))
+    assert len(records.all()) == 13
+    record = unsigned(full, envelope=b"{}")
+    with pytest.raises(RecordForged, match=record):
+        records.all()
+    assert len(Records(full.engine).all()) == 14
+
+
+def test_a_stored_checkpoint_that_the_log_did_not_sign_is_not_handed_out(full: World) -> None:
+    tamper(full, "UPDATE checkpoint SET root = zeroblob(32) WHERE size = 13")
+    with pytest.raises(LedgerForked, match="does not say what its signed note says"):
+        full.ledger.checkpoint()

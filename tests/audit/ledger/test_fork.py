@@ -54,9 +54,10 @@ def test_a_restored_older_database_is_refused_before_anything_is_appended(world:
     restored.record(7)
     with pytest.raises(LedgerForked, match=r"has 3 leaves, but .* has 5.*older backup.*at least as new"):
         restored.ledger.sequence()
-    assert counts(restored) == (3, 1)
+    assert counts(restored) == (3, 2)
     assert restored.outside.read_bytes() == outside
-    assert [each.wrong for each in restored.ledger.audit().findings] == [Wrong.OUTSIDE_CONTRADICTS]
+    found = [each.wrong for each in restored.ledger.audit().findings]
+    assert found == [Wrong.PENDING] * 7 + [Wrong.OUTSIDE_CONTRADICTS]
 
 
 def test_the_newest_backup_may_be_restored(world: World) -> None:
@@ -81,7 +82,7 @@ def test_a_fork_of_the_same_size_is_refused(world: World) -> None:
         other.sequence()
     (forked.directory / "elsewhere").mkdir()
     with forked.engine.connect() as connection:
-        note = connection.exec_driver_sql("SELECT note FROM checkpoint").scalar_one()
+        note = connection.exec_driver_sql("SELECT note FROM checkpoint WHERE size = 3").scalar_one()
     (forked.directory / "elsewhere" / "provender.example%2Ftest.checkpoint").write_bytes(note)
     forked.record(2)
     assert other.sequence().size == 5
@@ -97,7 +98,9 @@ def test_a_new_database_under_an_old_name_is_refused(world: World) -> None:
     world.engine.dispose()
     for path in world.directory.glob("provender.db*"):
         path.unlink()
-    fresh = world.reopened()
+    with pytest.raises(LedgerForked, match="has 0 leaves"):
+        world.reopened()
+    fresh = world.reopened(begin=False)
     fresh.record(1)
     with pytest.raises(LedgerForked, match=r"has 0 leaves.*new `governance: origin:`"):
         fresh.ledger.sequence()
@@ -110,6 +113,26 @@ def test_a_missing_outside_copy_is_refused(world: World) -> None:
     with pytest.raises(LedgerForked, match=r"is gone.*Put it back"):
         world.ledger.sequence()
     assert [each.wrong for each in world.ledger.audit().findings] == [Wrong.OUTSIDE_MISSING]
+
+
+@pytest.mark.parametrize("keep", ["DROP TABLE leaf", "DELETE FROM leaf"])
+def test_a_ledger_that_lost_leaves_checkpoints_and_copy_is_not_begun_again(world: World, keep: str) -> None:
+    world.record(3)
+    world.ledger.sequence()
+    world.outside.unlink()
+    with sqlite3.connect(world.database) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in (keep, "DELETE FROM node", "DELETE FROM checkpoint"):
+            connection.execute(statement)
+    connection.close()
+    with pytest.raises(LedgerForked, match="3 acts are recorded, but there is no checkpoint"):
+        world.reopened()
+    bare = world.reopened(begin=False)
+    with pytest.raises(LedgerForked, match="leaves or checkpoints were removed"):
+        bare.ledger.sequence()
+    assert Wrong.OUTSIDE_MISSING in {each.wrong for each in bare.ledger.audit().findings}
+    assert counts(bare) == (0, 0)
 
 
 def test_an_outside_copy_put_back_to_an_older_one_is_refused(world: World) -> None:
@@ -160,7 +183,7 @@ def test_a_crash_between_outside_copy_and_commit_is_made_good(world: World, monk
     with pytest.raises(PowerCut):
         world.ledger.sequence()
     monkeypatch.undo()
-    assert counts(world) == (3, 0)
+    assert counts(world) == (3, 1)
     assert world.ledger.audit().ok
     outside = world.outside.read_bytes()
     assert world.ledger.sequence().note == outside

@@ -44,7 +44,7 @@ def act(number: int, kind: str, subject: tuple[str, str, str], **predicate: Any)
         "time": f"2026-03-01T10:0{number}:00.123456Z",
         "actor": "p-7f3a9c1e",
     }
-    return Statement(**recorded, subjects=(subject,), predicate={"recorded": recorded, **predicate})
+    return Statement(**recorded, subjects=(subject,), predicate={"recorded": recorded, **predicate}, index=number)
 
 
 def decision() -> Statement:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from types import ModuleType
@@ -146,3 +147,32 @@ def test_summaries_name_each_endpoint_once_with_its_latest_state(sample: ModuleT
         ("another", "refused", True),
         ("survival", "ready", False),
     ]
+
+
+def test_it_says_measured_and_reported_only_where_the_retrieval_asked_for_both(sample: ModuleType) -> None:
+    spine = {"rows": 3}
+    asked = {"spine": spine, "options": {"filter_by_created_timestamp": "True"}}
+    assert "measured and reported by that row's time" in _paragraphs(sample, asked)
+    assert "when a value was reported was not asked" in _paragraphs(sample, {"spine": spine, "options": {}})
+    assert "for a range of dates" in _paragraphs(sample, {"spine": None, "options": {}})
+
+
+def _paragraphs(sample: ModuleType, request: dict[str, object]) -> str:
+    acts = [
+        dataclasses.replace(act, predicate={**act.predicate, "request": request}) if act.kind == "retrieval" else act
+        for act in sample.statements()
+    ]
+    return " ".join(sample.report(acts).summary)
+
+
+def test_an_undeclared_label_narrows_nothing_and_an_empty_one_allows_nothing(sample: ModuleType) -> None:
+    def residency(**labels: object) -> tuple[str, ...]:
+        acts = [
+            dataclasses.replace(act, predicate={**act.predicate, "labels": labels}) if act.kind == "retrieval" else act
+            for act in sample.statements()
+        ]
+        found: tuple[str, ...] = sample.report(acts).labels.residency
+        return found
+
+    assert residency(residency=["DE"]) == ("DE",)
+    assert residency(residency=[], undeclared=["residency"]) == ()

@@ -14,11 +14,12 @@ from audit.verify.chain import NO_ORIGIN, Chain, follow
 from audit.verify.statement import Statement
 from tests.audit.chain_fixture import ENDPOINT, TRAIN, SyntheticChain, build_chain
 
-LATER = "2027-01-01T00:00:00.000000Z"
+EARLY = "2020-01-01T00:00:00.000000Z"
+ENDED = "00000009-0000-4000-8000-000000000000"
 
 
 def statements(chain: SyntheticChain) -> list[Statement]:
-    return [statement_of(record) for record in chain.records.all()]
+    return [dataclasses.replace(statement_of(record), index=at) for at, record in enumerate(chain.records.all())]
 
 
 def gaps(found: Chain) -> set[str]:
@@ -63,8 +64,59 @@ def test_what_was_not_recorded_is_a_gap(chain: SyntheticChain) -> None:
 
 
 def test_what_was_recorded_only_afterwards_does_not_count(chain: SyntheticChain) -> None:
-    acts = [dataclasses.replace(act, time=LATER) if act.kind == "decision" else act for act in statements(chain)]
+    acts = [dataclasses.replace(act, index=99) if act.kind == "decision" else act for act in statements(chain)]
     assert "no decision recorded before allowed the definitions in use" in gaps(follow(acts, ENDPOINT))
+
+
+def test_a_record_that_claims_an_early_time_counts_from_its_leaf_on(chain: SyntheticChain) -> None:
+    """Whoever holds the key chooses the time of a record, but not its place in a signed tree."""
+    acts = statements(chain)
+    training = next(act for act in acts if act.kind == "training")
+    invented = dataclasses.replace(training, id="invented", time=EARLY, index=99)
+    assert follow([*acts, invented], ENDPOINT) == follow(acts, ENDPOINT)
+    late = [dataclasses.replace(act, index=99, time=EARLY) if act is training else act for act in acts]
+    assert "no training record states the digest of these weights" in gaps(follow(late, ENDPOINT))
+
+
+def rematerialized(acts: list[Statement], index: int, **changes: Any) -> Statement:
+    """The online values of the chain's view, written again by another run."""
+    first = next(act for act in acts if act.kind == "materialization")
+    subjects = (("feature_view:labs", "td1-sha256", f"{index:064x}"),)
+    predicate = {**first.predicate, "run": f"again {index}", **changes}
+    return dataclasses.replace(first, id=f"again {index}", index=index, subjects=subjects, predicate=predicate)
+
+
+def online(found: Chain) -> list[str]:
+    return [link.relation for link in found.links if link.target.kind == "materialization"]
+
+
+def test_what_was_written_online_while_it_served_is_in_the_chain_and_says_from_when(chain: SyntheticChain) -> None:
+    acts = statements(chain)
+    again = rematerialized(acts, 20)
+    failed, other = rematerialized(acts, 21, state="FAIL"), rematerialized(acts, 22)
+    other = dataclasses.replace(other, subjects=(("feature_view:other", "td1-sha256", "0" * 64),))
+    before = rematerialized(acts, 1)
+    assert online(follow([*acts, again, failed, other, before], ENDPOINT)) == [
+        "answers from labs",
+        "answers from labs since 2026-03-01 12:00 UTC",
+    ]
+
+
+def test_what_was_written_online_after_it_ended_is_not(chain: SyntheticChain) -> None:
+    acts = statements(chain)
+    ready = next(act for act in acts if act.kind == "deployment")
+    ended = dataclasses.replace(ready, id="ended", index=30, predicate={**ready.predicate, "state": "ended"})
+    during, after = rematerialized(acts, 29), rematerialized(acts, 31)
+    assert len(online(follow([*acts, during, ended, after], ENDPOINT))) == 2
+
+
+def test_online_values_that_only_the_end_names_are_followed_too(chain: SyntheticChain) -> None:
+    acts = statements(chain)
+    ready = next(act for act in acts if act.kind == "deployment")
+    named = [{"view": "labs", "materialization": ENDED, "digest": "td1-sha256:" + "0" * 64}]
+    predicate = {**ready.predicate, "state": "ended", "online": named}
+    ended = dataclasses.replace(ready, id="ended", index=30, predicate=predicate)
+    assert any(ENDED in gap for gap in gaps(follow([*acts, ended], ENDPOINT)))
 
 
 def test_names_alone_lead_nowhere(chain: SyntheticChain) -> None:

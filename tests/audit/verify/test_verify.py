@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from audit.verify import Outcome, Verification, VerifyUsage, verify_bundle
 from audit.verify.archive import BLOCK, read_archive, write_archive
 from audit.verify.note import SignatureType, cosigned_message, parse_note, signature_line, verifier
 from audit.verify.publickey import public_key
+from governance.canonical import canonical_json
 from lineage.recorder import Act, Recorder
 from tests.audit.chain_fixture import (
     NOW,
@@ -35,6 +38,7 @@ from tests.audit.chain_fixture import (
     SyntheticChain,
     build_chain,
     decision_act,
+    deployment_act,
     snapshot_data,
 )
 
@@ -67,7 +71,9 @@ def test_an_untouched_bundle_is_verified_and_recomputed(chain: SyntheticChain, t
     assert (found.level, found.ok) == ("LOG-SIGNED", True)
     assert found.as_of == "2026-03-01T12:00:00.000000Z by the operator's clock, tree size 6"
     evidence = {checked.link.target.kind: checked.evidence for checked in found.links}
-    assert evidence["weights"] == evidence["signature"] == evidence["snapshot"] == "recomputed here"
+    done = "content recomputed here; what was done with it: operator's claim of 2026-03-01T12:00:0"
+    assert all(evidence[kind].startswith(done) for kind in ("weights", "signature", "snapshot"))
+    assert found.gaps == 1
     assert evidence["training"] == "operator's claim of 2026-03-01T12:00:03.000000Z, signed"
     assert evidence["spine"] == "GAP"
 
@@ -76,7 +82,7 @@ def test_without_data_nothing_is_called_recomputed(chain: SyntheticChain, tmp_pa
     found = verify(chain, chain.write_bundle(tmp_path / "b"))
     assert found.ok
     assert outcomes(found)["snapshot data"] == outcomes(found)["model data"] == Outcome.NOT_CHECKED
-    assert "recomputed here" not in {checked.evidence for checked in found.links}
+    assert not any("recomputed here" in checked.evidence for checked in found.links)
 
 
 def test_an_empty_data_directory_leaves_both_data_steps_unchecked(chain: SyntheticChain, tmp_path: Path) -> None:
@@ -428,6 +434,50 @@ def test_records_that_contradict_their_attachments_fail(
     assert reason in found[step]
 
 
+def resealed_report(chain: SyntheticChain, path: Path, **changes: Any) -> Path:
+    members = chain.members()
+    report = {**json.loads(members["report.json"]), **changes}
+    return chain.reseal(path, {**members, "report.json": canonical_json(report)})
+
+
+def test_a_report_that_says_something_else_than_the_chain_fails(chain: SyntheticChain, tmp_path: Path) -> None:
+    report = json.loads(chain.members()["report.json"])
+    proven = [link for link in report["links"] if link["level"]]
+    lies: list[tuple[dict[str, Any], str]] = [
+        ({"endpoint": "other"}, "says endpoint 'other'"),
+        ({"tree_size": 9999}, "says tree_size 9999"),
+        ({"links": [{**link, "level": "verified"} for link in report["links"]]}, "do not give: .* verified"),
+        ({"links": proven}, "lacks a link .* gap"),
+        ({"links": report["links"][1:]}, "lacks a link"),
+        ({"links": [*report["links"], {**report["links"][0], "digest": "sha256:0"}]}, "do not give"),
+        ({"nodes": [{**node, "name": "x"} for node in report["nodes"]]}, "shows the endpoint"),
+        ({"nodes": None, "links": 3}, "shows the endpoint"),
+    ]
+    for changes, reason in lies:
+        found = failures(verify(chain, resealed_report(chain, tmp_path / "b", **changes)))
+        assert list(found) == ["report"]
+        assert re.search(reason, found["report"])
+
+
+def test_the_step_of_the_report_says_what_it_did_not_check(chain: SyntheticChain, tmp_path: Path) -> None:
+    found = verify(chain, chain.write_bundle(tmp_path / "b"))
+    step = next(step for step in found.steps if step.name == "report")
+    assert (step.outcome, "NOT CHECKED: their wording" in step.reason) == (Outcome.OK, True)
+
+
+@pytest.mark.parametrize(("minutes", "wrong"), [(4, []), (6, ["order"])])
+def test_times_that_run_against_the_ledger_fail_beyond_a_tolerance(
+    tmp_path: Path, minutes: int, wrong: list[str]
+) -> None:
+    chain = build_chain(tmp_path)
+    again = deployment_act(chain.artifact, chain.keys)
+    seal, early = StatementSeal(chain.keys), NOW - timedelta(minutes=minutes)
+    Recorder(chain.engine, seal, after=chain.ledger.sequence, clock=lambda: early).record(again)
+    found = failures(verify(chain, chain.write_bundle(tmp_path / "b")))
+    assert list(found) == wrong
+    assert all("(leaf 6) claims 2026-03-01T11:54:00" in reason for reason in found.values())
+
+
 # --- whatever comes in -----------------------------------------------------------------------------------------------
 
 
@@ -468,16 +518,11 @@ def test_control_characters_of_a_bundle_do_not_reach_the_terminal(chain: Synthet
     assert all(step.reason.isprintable() for step in verify(chain, bundle).steps)
 
 
-def test_the_verifier_imports_nothing_heavy_and_starts_quickly() -> None:
+def test_the_verifier_imports_only_the_standard_library_and_cryptography() -> None:
     code = (
-        "import sys, time; before = set(sys.modules); start = time.perf_counter(); import audit.verify;"
-        "print(time.perf_counter() - start); print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+        "import sys; before = set(sys.modules); import audit.verify;"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-        for _ in range(3)
-    ]
-    seconds = min(float(done.stdout.splitlines()[0]) for done in runs)
-    loaded = set(runs[0].stdout.splitlines()[1].split())
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
     assert loaded - set(sys.stdlib_module_names) <= {"audit", "cryptography", "_cffi_backend", "_openssl"}
-    assert seconds < 0.2

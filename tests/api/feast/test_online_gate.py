@@ -1,0 +1,112 @@
+"""Online reads: decided once for each way of reading, and the decision is on record before a value leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import governance
+from governance.errors import AnswerIsNo, Denied, WrongQuestion
+
+REFS = ["laboratory:bilirubin_mg_dl"]
+WHO = [{"patient_id": 1}]
+
+
+def _online(repository: Any) -> list[dict[str, Any]]:
+    return [one for one in repository.predicates("decision") if one["gate"] == "online"]
+
+
+def _read(store: Any, features: Any = None) -> Any:
+    return store.get_online_features(features=features or REFS, entity_rows=WHO).to_dict()
+
+
+def test_the_first_read_of_its_kind_is_recorded_and_the_next_ones_are_not(applied: Any) -> None:
+    repository, store = applied
+    _read(store)
+    (decision,) = _online(repository)
+    assert decision["outcome"] == "allow"
+    assert decision["definitions"] == repository.head["definitions"]
+    assert decision["request"] == {"features": REFS, "purpose": "research"}
+    _read(store)
+    asyncio.run(_never_supported(store))
+    assert len(_online(repository)) == 1
+    _read(store, store.get_feature_service("liver_risk"))
+    assert len(_online(repository)) == 2
+
+
+async def _never_supported(store: Any) -> None:
+    with pytest.raises(NotImplementedError):  # SQLite reads no other way than at once; the gate was passed
+        await store.get_online_features_async(features=REFS, entity_rows=WHO)
+
+
+def test_a_purpose_that_is_not_granted_gets_no_value_and_the_refusal_is_recorded(applied: Any) -> None:
+    repository, store = applied
+    with governance.acting(purpose="marketing"):
+        for _ in range(2):
+            with pytest.raises(Denied, match=r"purpose\.allowed"):
+                _read(store)
+        with pytest.raises(Denied, match=r"purpose\.allowed"):
+            asyncio.run(store.get_online_features_async(features=REFS, entity_rows=WHO))
+    (decision,) = _online(repository)
+    assert decision["outcome"] == "deny"
+    assert _read(store)
+
+
+def test_a_policy_that_changes_is_asked_anew(applied: Any) -> None:
+    repository, store = applied
+    policy = repository.path / "policy.yaml"
+    with governance.acting(purpose="research"):
+        assert _read(store)
+        policy.write_text(policy.read_text().replace("purposes: [research]", "purposes: [care]"))
+        with pytest.raises(Denied, match=r"purpose\.allowed"):
+            _read(store)
+    policy.unlink()
+    with pytest.raises(WrongQuestion, match="no policy"):
+        _read(store)
+
+
+def test_definitions_that_change_are_decided_on_anew(applied: Any) -> None:
+    repository, store = applied
+    assert _read(store)
+    view = store.get_feature_view("laboratory")
+    view.description = "changed"
+    store.apply([view])
+    assert _read(store)
+    first, second = _online(repository)
+    assert first["definitions"] != second["definitions"] == repository.head["definitions"]
+
+
+def test_a_service_is_judged_and_read_as_it_is_registered(applied: Any) -> None:
+    repository, store = applied
+    service = store.get_feature_service("liver_risk")
+    registered = {feature.name for one in service.feature_view_projections for feature in one.features}
+    service.feature_view_projections = service.feature_view_projections[:1]
+    answer = _read(store, service)
+    assert registered <= set(answer)
+    (decision,) = _online(repository)
+    assert {one.split(":")[1] for one in decision["request"]["features"]} == registered
+
+
+def test_a_feature_of_a_version_that_no_verdict_knows_is_denied(applied: Any) -> None:
+    _, store = applied
+    with pytest.raises(Denied, match=r"inputs\.defined"):
+        _read(store, ["laboratory@v1:bilirubin_mg_dl"])
+
+
+def test_what_cannot_be_recorded_is_not_read(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lineage.recorder import Recorder
+
+    repository, store = applied
+
+    def full(*_acts: Any) -> None:
+        raise OSError(28, "No space left on device", "provender.db")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Recorder, "record", full)
+        with pytest.raises((AnswerIsNo, WrongQuestion), match="No space left"):
+            _read(store)
+    assert _online(repository) == []
+    assert _read(store)
+    assert len(_online(repository)) == 1

@@ -1,0 +1,168 @@
+"""A governed training: which snapshots it takes, and what is recorded when something breaks it off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+
+from api.assembly import Provender, assemble
+from api.kubeflow.errors import TrainJobInvalid
+from api.kubeflow.governed import GovernedTraining, train_governed
+from api.kubeflow.localjob import LocalJob
+from api.settings import Governance, Settings
+from audit.errors import LedgerForked
+from audit.statement import StatementSeal
+from governance.canonical import canonical_json
+from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, TrainingFailed, UnknownSnapshot, ValidationFailed
+from lineage.recorder import Act, Recorder, Subject
+from lineage.snapshots import Snapshot
+from lineage.td1 import digest_table
+
+PASSED = {"expectation": "expect_column_values_to_be_between", "column": "x", "success": True, "severity": "critical"}
+FAILED = {**PASSED, "success": False}
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Provender]:
+    whole = assemble(Settings(tmp_path, "liver_care", {}, Governance(policy="policy.yaml")))
+    yield whole
+    whole.engine.dispose()
+
+
+def stored(parts: Provender, *validation: dict[str, Any], recorded: bool = True, rows: int = 60) -> Snapshot:
+    """A snapshot of a run of its own; the same rows each time."""
+    table, run = pa.table({"x": [n / 8 for n in range(rows)]}), str(uuid4())
+    manifest = {
+        "created": "2026-01-01T00:00:00.000000Z",
+        "definitions": "ab" * 32,
+        "sources": [],
+        "nulls": {},
+        "validation": list(validation) or [PASSED],
+    }
+    snapshot, document = parts.snapshots.put(table, digest_table(table), run=run, manifest=manifest)
+    algorithm, digits = snapshot.id.split(":")
+    said = {"run": run, "state": "COMPLETE", "snapshot": snapshot.id, "manifest": sha256(document).hexdigest()}
+    if recorded:
+        subject = Subject(f"snapshot:{run}", algorithm, digits)
+        parts.recorder.record(Act(kind="retrieval", actor="me", subjects=(subject,), predicate=said))
+    return snapshot
+
+
+def manifest_of(parts: Provender, snapshot: Snapshot) -> Path:
+    (path,) = parts.objects.root.rglob(f"{snapshot.run_id}.json")
+    return path
+
+
+def training(parts: Provender, snapshot: str) -> GovernedTraining:
+    return GovernedTraining(parts, "risk", {"features": snapshot}, str(uuid4()))
+
+
+def states(parts: Provender) -> list[str]:
+    """What is recorded of trainings, oldest first."""
+    return [r.predicate["state"] for r in parts.records.all() if r.kind in ("training-start", "training")]
+
+
+@pytest.mark.parametrize("rows", [60, 3])
+def test_the_recorded_manifest_says_which_rows_are_trained_on(parts: Provender, rows: int) -> None:
+    snapshot = stored(parts, rows=rows)
+    found = training(parts, snapshot.id).refuse_unusable()
+    assert found["features"].digest == snapshot.digest
+    assert found["features"].sha256 == sha256(manifest_of(parts, snapshot).read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("rows", [60, 3])
+def test_a_manifest_that_was_flipped_or_deleted_forbids_training(parts: Provender, rows: int) -> None:
+    snapshot = stored(parts, FAILED, rows=rows)
+    governed, path = training(parts, snapshot.id), manifest_of(parts, snapshot)
+    with pytest.raises(ValidationFailed, match="of x"):
+        governed.refuse_unusable()
+    path.write_bytes(canonical_json({**json.loads(path.read_bytes()), "validation": []}))
+    with pytest.raises(SnapshotCorrupt, match="changed after"):
+        governed.refuse_unusable()
+    path.unlink()
+    with pytest.raises(SnapshotCorrupt, match="missing"):
+        governed.refuse_unusable()
+
+
+def test_one_failed_run_of_several_forbids_training(parts: Provender) -> None:
+    first, second = stored(parts), stored(parts, FAILED)
+    assert first.id == second.id
+    with pytest.raises(ValidationFailed):
+        training(parts, first.id).refuse_unusable()
+
+
+def test_what_is_not_recorded_may_not_be_trained_on(parts: Provender) -> None:
+    orphan = stored(parts, recorded=False)
+    with pytest.raises(SnapshotNotRecorded):
+        train_governed(parts, print, name="m", snapshots={"x": orphan.id}, hyperparameters={}, seed=1)
+    with pytest.raises(UnknownSnapshot):
+        train_governed(parts, print, name="m", snapshots={"x": "random:" + "0" * 64}, hyperparameters={}, seed=1)
+    with pytest.raises(TrainJobInvalid, match="patients"):
+        train_governed(parts, print, name="m", snapshots={}, hyperparameters={"patients": ["x"] * 17}, seed=1)
+    assert states(parts) == []
+
+
+def fit_and_quote() -> None:
+    float("Maria Muster, patient 4711")
+
+
+@pytest.mark.slow
+def test_what_an_error_quotes_is_for_the_caller_and_not_in_any_record(parts: Provender) -> None:
+    snapshot = stored(parts)
+    with pytest.raises(TrainingFailed, match="Maria Muster"):
+        train_governed(parts, fit_and_quote, name="m", snapshots={"x": snapshot.id}, hyperparameters={}, seed=1)
+    assert states(parts) == ["START", "FAIL"]
+    (record,) = parts.records.all("training")
+    assert record.predicate["reason"] == "ValueError"
+    assert "Muster" not in json.dumps(record.statement)
+
+
+def failing_ledger(parts: Provender, *, from_: int) -> Provender:
+    """The same parts, whose ledger refuses from the so-manieth commit on, after it."""
+    count = 0
+
+    def refuse() -> None:
+        nonlocal count
+        count += 1
+        if count >= from_:
+            raise LedgerForked("the ledger was cut")
+
+    return replace(parts, recorder=Recorder(parts.engine, StatementSeal(parts.keys), after=refuse))
+
+
+def test_a_start_that_the_ledger_refuses_afterwards_is_closed_and_the_refusal_is_heard(parts: Provender) -> None:
+    snapshot = stored(parts)
+    with pytest.raises(LedgerForked, match="cut") as refusal:
+        train_governed(
+            failing_ledger(parts, from_=1), print, name="m", snapshots={"x": snapshot.id}, hyperparameters={}, seed=1
+        )
+    assert states(parts) == ["START", "ABORT"]
+    assert any("While the end of run" in note for note in refusal.value.__notes__)
+
+
+def test_a_run_that_somebody_else_closed_does_not_hide_what_broke_it_off(parts: Provender) -> None:
+    governed, cause = training(parts, "random:" + "0" * 64), RuntimeError("the cause")
+    governed.start(1, {})
+    governed.abort(cause)
+    governed.abort(cause)
+    assert states(parts) == ["START", "ABORT"]
+
+
+@pytest.mark.parametrize(
+    "document", [b"", b"[]", b"{}", b'{"type": "Maria Muster", "message": "x"}', b'{"type": 7, "message": "x"}']
+)
+def test_an_error_without_a_plain_name_is_an_exception(tmp_path: Path, document: bytes) -> None:
+    from api.kubeflow.job import JobDirectory
+
+    (tmp_path / "failure.json").write_bytes(document)
+    job = LocalJob(None, JobDirectory(tmp_path), (), None, None)  # type: ignore[arg-type] # what the error needs is there
+    assert job.cause == "Exception"
+    assert job.reason.startswith("Exception: ")
