@@ -34,7 +34,7 @@ class _Told:
             shown.add_task(title, total=None)
             yield lines.append
         seconds = time.monotonic() - started
-        stderr.print(f"[bold]{self._count}[/] {title} [dim]{seconds:.1f} s[/]", highlight=False)
+        stderr.print(f"[bold]{self._count}[/] {title} [dim]{seconds:.1f} s[/]", highlight=False, soft_wrap=True)
         for line in lines:
             stderr.print(
                 f"  {line}",

@@ -220,12 +220,8 @@ def _denial(output: str) -> Iterator[str]:
 
 
 def _hardware(hardware: Any) -> str:
-    gpus = hardware["gpus"]
-    return (
-        ", ".join(gpu["model"] for gpu in gpus)
-        if gpus
-        else f"no GPU ({hardware['reason']}); CPU {hardware['cpu']['model']}"
-    )
+    gpus = ", ".join(gpu["model"] for gpu in hardware["gpus"])
+    return gpus or f"{hardware['cpu']['model']}, {hardware['reason']}"
 
 
 def _near(path: Path) -> str:

@@ -22,9 +22,12 @@ from kserve.protocol.rest.v2_datamodels import InferenceRequest
 from kserve.protocol.rest.v2_endpoints import V2Endpoints
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from governance.errors import Denied
+
 LOOPBACK = ("127.0.0.1", "localhost")
 
 _STATUS: dict[type[Exception], HTTPStatus] = {
+    Denied: HTTPStatus.FORBIDDEN,
     InvalidInput: HTTPStatus.BAD_REQUEST,
     ModelNotFound: HTTPStatus.NOT_FOUND,
     ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -32,7 +35,7 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     ServerNotLive: HTTPStatus.SERVICE_UNAVAILABLE,
     InferenceError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""As KServe answers. Its own handlers also write each refused request to the log, entity keys included."""
+"""As KServe answers (a denying verdict is ours). Its own handlers also log each refused request, entity keys included."""
 
 
 class _Plane(DataPlane):  # type: ignore[misc] # KServe's classes are untyped for mypy
