@@ -35,7 +35,7 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     ServerNotLive: HTTPStatus.SERVICE_UNAVAILABLE,
     InferenceError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""As KServe answers (a denying verdict is ours). Its own handlers also log each refused request, entity keys included."""
+"""As KServe answers (a denying verdict is ours). Its own handlers also log refused requests, entity keys included."""
 
 
 class _Plane(DataPlane):  # type: ignore[misc] # KServe's classes are untyped for mypy
