@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +28,7 @@ class _Told:
     def step(self, title: str) -> Iterator[Callable[[str], None]]:
         self._count += 1
         started, lines = time.monotonic(), list[str]()
-        with Progress(
-            SpinnerColumn(), "{task.description}", TimeElapsedColumn(), console=stderr, transient=True
-        ) as shown:
-            shown.add_task(title, total=None)
+        with _spinner(title) if stderr.is_terminal else nullcontext():
             yield lines.append
         seconds = time.monotonic() - started
         stderr.print(f"[bold]{self._count}[/] {title} [dim]{seconds:.1f} s[/]", highlight=False, soft_wrap=True)
@@ -43,6 +40,13 @@ class _Told:
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+@contextmanager
+def _spinner(title: str) -> Iterator[None]:
+    with Progress(SpinnerColumn(), "{task.description}", TimeElapsedColumn(), console=stderr, transient=True) as shown:
+        shown.add_task(title, total=None)
+        yield
 
 
 def demo(as_json: JsonOption = False) -> None:

@@ -272,6 +272,26 @@ def test_a_tampered_snapshot_is_named_by_snapshot_verify(demo: Demonstration, tm
     assert "Traceback" not in bad.stderr
 
 
+def test_a_forged_manifest_and_an_unrecorded_snapshot_are_called_what_they_are(
+    demo: Demonstration, tmp_path: Path
+) -> None:
+    copy = tmp_path / "feature_repo"
+    shutil.copytree(demo.repository, copy)
+    (folder,) = (copy / "data" / "objects" / "snapshots").iterdir()
+    orphan = folder.with_name("0" * 64)
+    shutil.copytree(folder, orphan)
+    (manifest,) = folder.glob("*.json")
+    manifest.chmod(0o644)
+    manifest.write_bytes(manifest.read_bytes().replace(b'"success":false', b'"success":true '))
+    listed = provender("snapshot", "list", "--json", "--repo", str(copy), cwd=tmp_path)
+    standing = {one["snapshot"]: one["standing"] for one in json.loads(listed.stdout)}
+    assert standing == {demo.result["snapshot"]: "damaged", "td1-sha256:" + "0" * 64: "not recorded"}
+    for name in standing:
+        done = provender("snapshot", "verify", name, "--repo", str(copy), cwd=tmp_path)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+
+
 def test_lists_endpoints_and_snapshots_and_exports_the_same_trust(demo: Demonstration) -> None:
     repo = ("--repo", str(demo.repository))
     (endpoint,) = json.loads(provender("endpoints", "--json", *repo, cwd=demo.folder).stdout)
