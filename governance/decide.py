@@ -48,20 +48,20 @@ def decide(
     wanted = None if asked is None else [one.key for one in asked]
     labels = Labels(definitions, policy, today=today, keys=wanted)
     question = Question(
-        gate=gate, policy=policy, definitions=definitions, labels=labels, purpose=purpose, caller=caller
+        gate=gate, policy=policy, definitions=definitions, labels=labels, purpose=purpose, caller=caller, today=today
     )
-    subjects = [*_standing(definitions, labels, gate, places, wanted)]
+    subjects = [*standing(definitions, labels, gate, places, wanted)]
     if asked is not None:
         subjects.append(_request(definitions, labels, gate, places, asked))
     return _verdict(question, _breaches(subjects, question), today)
 
 
-def _standing(
+def standing(
     definitions: Definitions,
     labels: Labels,
     gate: Gate,
     places: Mapping[str, tuple[str, ...]],
-    wanted: list[str] | None,
+    wanted: list[str] | None = None,
 ) -> Iterator[Subject]:
     """The objects that people defined, each with the places it lies in or flows to."""
     everywhere = [(role, uri) for role in sorted(places) if role != ONLINE_STORE for uri in places[role]]
@@ -114,6 +114,13 @@ def _breaches(subjects: list[Subject], question: Question) -> Iterator[tuple[Rul
             for subject in subjects:
                 for breach in rule.check(subject, question):
                     yield rule, subject, breach
+            for breach in rule.review(question):
+                yield rule, _policy_itself(question), breach
+
+
+def _policy_itself(question: Question) -> Subject:
+    policy = Asset(kind="policy", name=question.policy.name, project=question.definitions.project)
+    return Subject(asset=policy, state={}, standing=False)
 
 
 def _verdict(question: Question, breaches: Iterator[tuple[Rule, Subject, Breach]], today: date) -> Verdict:
@@ -122,11 +129,11 @@ def _verdict(question: Question, breaches: Iterator[tuple[Rule, Subject, Breach]
     for rule, subject, breach in breaches:
         found = _finding(question, rule, subject, breach)
         spoken = [] if rule.fixed else [one for one in question.policy.exemptions if one.covers(rule.id, found.object)]
-        in_force = [one for one in spoken if today <= one.expires]
+        in_force = [one for one in spoken if one.in_force(today)]
         if in_force:
             exempted.append(_exempted(found, in_force[0]))
         else:
-            findings.append(_after_expiry(found, spoken))
+            findings.append(_after_expiry(found, [one for one in spoken if one.expires < today]))
     return Verdict(
         gate=question.gate,
         findings=in_order(findings),
@@ -145,7 +152,7 @@ def _finding(question: Question, rule: Rule, subject: Subject, breach: Breach) -
         path=breach.path,
         message=breach.message,
         fix=breach.fix,
-        location=subject.asset.location,
+        location=breach.location or subject.asset.location,
     )
 
 

@@ -69,7 +69,10 @@ BY_KIND: Final[Mapping[str, Mapping[str, Fact]]] = {
         "online": Fact("bool", "whether its values are written to the online store"),
         "mode": Fact("string", "how it is computed: pandas, python or substrait"),
     },
-    "feature_service": _DESCRIPTION,
+    "feature_service": {
+        **_DESCRIPTION,
+        "suite": Fact("bool", "whether there is a suite expectations/NAME.json of its values"),
+    },
     "saved_dataset": {"join_keys": Fact("list<string>", "names of the columns that identify a row")},
     "permission": {
         "actions": Fact("list<string>", "actions it permits"),

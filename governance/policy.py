@@ -29,6 +29,14 @@ class Exemption:
     approver: str
     expires: date
     """The last day on which it holds."""
+    granted: date | None = None
+    """The first day on which it holds; ``None`` where the policy sets no longest time."""
+    location: str | None = None
+    """``file:line`` where it is written."""
+
+    def in_force(self, today: date) -> bool:
+        """Whether it sets anything aside on that day."""
+        return (self.granted is None or self.granted <= today) and today <= self.expires
 
     def covers(self, rule: str, key: str) -> bool:
         """Whether it speaks of this rule at this object, in force or not."""
@@ -46,6 +54,24 @@ class Declassification:
     approver: str
     expires: date
     """The last day on which it holds."""
+    granted: date | None = None
+    """The first day on which it holds; ``None`` where the policy sets no longest time."""
+    location: str | None = None
+    """``file:line`` where it is written."""
+
+    def in_force(self, today: date) -> bool:
+        """Whether it drops anything on that day."""
+        return (self.granted is None or self.granted <= today) and today <= self.expires
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long exceptions may last, and how early their end is announced."""
+
+    exemption_days: int | None = None
+    """The longest time from ``granted`` to ``expires`` of an exemption or declassification; ``None``: any."""
+    warn_days: int = 14
+    """How many days before its end an exception is warned of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +101,7 @@ class Policy:
     exemptions: tuple[Exemption, ...] = ()
     declassifications: tuple[Declassification, ...] = ()
     callers: tuple[Caller, ...] = ()
+    limits: Limits = Limits()
 
     def level(self, rule: Rule, gate: Gate) -> Level:
         """What a finding of ``rule`` does at ``gate``."""
@@ -94,7 +121,7 @@ class Policy:
         return frozenset(
             name
             for one in self.declassifications
-            if today <= one.expires and matches(one.object, key)
+            if one.in_force(today) and matches(one.object, key)
             for name in one.drops
         )
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from governance.errors import PolicyError, WrongQuestion
 from governance.label_types import BUILT_IN as BUILT_IN_LABELS
 from governance.label_types import Flow, LabelType, built_in
+from governance.pack_labels import PACK_LABELS, labels_of_packs
 from governance.places import PlaceRule
 from governance.policy import Caller, Policy
-from governance.policy_rules import read_declassifications, read_exemptions, read_levels, read_rules
+from governance.policy_rules import read_declassifications, read_exemptions, read_levels, read_limits, read_rules
 from governance.rules.interface import Rule
-from governance.rules.packs import ALWAYS, PACKS, PLANNED
+from governance.rules.packs import ALWAYS, PACKS
 from governance.yaml_nodes import Node, read_yaml
 from governance.zones import Zones
 
@@ -36,6 +38,7 @@ KEYS: Final = (
     "exemptions",
     "declassify",
     "callers",
+    "limits",
 )
 """Every key of a policy file."""
 
@@ -48,7 +51,13 @@ def load_policy(path: Path) -> Policy:
         raise PolicyError(
             f"found no policy that can be read at {path} ({error.strerror}); write one, or correct governance.policy"
         ) from error
-    return parse_policy(content, name=path.name)
+    return _parsed(content, path.name)
+
+
+@lru_cache(maxsize=16)
+def _parsed(content: bytes, name: str) -> Policy:
+    """The policy of that very content: it is read whenever it is asked for, but parsed once."""
+    return parse_policy(content, name=name)
 
 
 def parse_policy(content: bytes, *, name: str) -> Policy:
@@ -57,8 +66,9 @@ def parse_policy(content: bytes, *, name: str) -> Policy:
     sections = root.mapping("the policy", allowed=KEYS, required=["version"])
     _check_version(sections["version"])
     zones = _zones(sections.get("zones"))
-    labels = {**built_in(zones), **_labels(sections.get("labels"))}
     packs, packed = _packs(sections.get("packs"))
+    labels = {**built_in(zones), **labels_of_packs(packs), **_labels(sections.get("labels"), packs)}
+    limits = read_limits(sections.get("limits"))
     own = read_rules(sections.get("rules"))
     if not packed and not own:
         root.refuse("this policy checks nothing; name a pack (packs: [residency, ownership]) or write a rule")
@@ -72,9 +82,10 @@ def parse_policy(content: bytes, *, name: str) -> Policy:
         packs=packs,
         places=_places(sections.get("places"), zones),
         levels=read_levels(sections.get("levels"), rules),
-        exemptions=read_exemptions(sections.get("exemptions"), rules),
-        declassifications=read_declassifications(sections.get("declassify"), labels),
+        exemptions=read_exemptions(sections.get("exemptions"), rules, limits),
+        declassifications=read_declassifications(sections.get("declassify"), labels, limits),
         callers=_callers(sections.get("callers")),
+        limits=limits,
     )
 
 
@@ -114,20 +125,20 @@ def _places(node: Node | None, zones: Zones) -> tuple[PlaceRule, ...]:
 def _packs(node: Node | None) -> tuple[tuple[str, ...], tuple[Rule, ...]]:
     names = node.texts("packs") if node else ()
     for name, one in zip(names, node.items("packs") if node else [], strict=True):
-        there = f"this Provender has: {', '.join(PACKS)}"
-        if name in PLANNED:
-            one.refuse(f"pack {name} is not there yet; {there}")
         if name not in PACKS:
-            one.refuse(f"found unknown pack {name!r}; {there}")
+            one.refuse(f"found unknown pack {name!r}; this Provender has: {', '.join(PACKS)}")
     return names, tuple(rule for name in names for rule in PACKS[name])
 
 
-def _labels(node: Node | None) -> Mapping[str, LabelType]:
+def _labels(node: Node | None, packs: tuple[str, ...]) -> Mapping[str, LabelType]:
     labels = {}
+    brought = {label.name: pack for pack in packs for label in PACK_LABELS.get(pack, ())}
     for key, value in node.entries("labels") if node else []:
         name = key.text("label")
         if name in BUILT_IN_LABELS:
             key.refuse(f"label {name} is built in; give yours another name")
+        if name in brought:
+            key.refuse(f"label {name} comes with pack {brought[name]}; give yours another name, or leave this one out")
         entry = value.mapping(f"label {name}", allowed=["values", "flow"], required=["values", "flow"])
         values = entry["values"].texts(f"values of label {name}")
         if not values or any("," in one or one != one.strip() for one in values):

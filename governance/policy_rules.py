@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Final
 
 from governance.assets import KINDS
-from governance.policy import Declassification, Exemption
+from governance.policy import Declassification, Exemption, Limits
 from governance.rules.cel import CelError, CelRule, cel_program
 from governance.rules.interface import EVERYWHERE, Rule
 from governance.rules.packs import BUILT_IN
@@ -18,6 +19,7 @@ RULE_ID: Final = r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*"
 """What the id of a rule looks like."""
 
 _ANSWERABLE: Final = ("owner", "reason", "approver", "expires")
+_GRANTED: Final = "granted"
 
 
 def read_rules(node: Node | None) -> tuple[CelRule, ...]:
@@ -101,13 +103,30 @@ def _known_rule(node: Node, known: Mapping[str, Rule]) -> Rule:
     return known[rule_id]
 
 
-def read_exemptions(node: Node | None, rules: Collection[Rule]) -> tuple[Exemption, ...]:
-    """``exemptions:`` from known rules, each with an approver who is not its owner."""
+def read_limits(node: Node | None) -> Limits:
+    """``limits:``; what is not said has its default."""
+    if node is None:
+        return Limits()
+    entry = node.mapping("limits", allowed=["exemption_days", "warn_days"])
+    return Limits(**{name: _count(one, f"{name} of limits") for name, one in entry.items()})
+
+
+def _count(node: Node, what: str) -> int:
+    if node.kind != f"{node.yaml.value!r} (int)" or not 0 < int(node.yaml.value) <= _LONGEST:
+        node.refuse(f"found {node.kind} as {what}; expected a number of days from 1 to {_LONGEST}")
+    return int(node.yaml.value)
+
+
+_LONGEST: Final = 36_500
+
+
+def read_exemptions(node: Node | None, rules: Collection[Rule], limits: Limits) -> tuple[Exemption, ...]:
+    """``exemptions:`` from known rules, each with an approver who is not its owner, none longer than allowed."""
     known = {rule.id: rule for rule in rules}
     keys = ["rule", "object", *_ANSWERABLE]
     exemptions = []
     for one in node.items("exemptions") if node else []:
-        entry = one.mapping("an exemption", allowed=keys, required=keys)
+        entry = one.mapping("an exemption", allowed=[*keys, _GRANTED], required=keys)
         owner, approver = _two_persons(entry, "an exemption")
         exemptions.append(
             Exemption(
@@ -117,17 +136,19 @@ def read_exemptions(node: Node | None, rules: Collection[Rule]) -> tuple[Exempti
                 reason=entry["reason"].text("reason of an exemption"),
                 approver=approver,
                 expires=entry["expires"].day("expires of an exemption"),
+                granted=_granted(one, entry, "an exemption", limits),
+                location=one.where,
             )
         )
     return tuple(exemptions)
 
 
-def read_declassifications(node: Node | None, labels: Collection[str]) -> tuple[Declassification, ...]:
-    """``declassify:`` of known labels, each with an approver who is not its owner."""
+def read_declassifications(node: Node | None, labels: Collection[str], limits: Limits) -> tuple[Declassification, ...]:
+    """``declassify:`` of known labels, each with an approver who is not its owner, none longer than allowed."""
     keys = ["object", "drops", *_ANSWERABLE]
     found = []
     for one in node.items("declassify") if node else []:
-        entry = one.mapping("a declassification", allowed=keys, required=keys)
+        entry = one.mapping("a declassification", allowed=[*keys, _GRANTED], required=keys)
         owner, approver = _two_persons(entry, "a declassification")
         found.append(
             Declassification(
@@ -137,9 +158,27 @@ def read_declassifications(node: Node | None, labels: Collection[str]) -> tuple[
                 reason=entry["reason"].text("reason of a declassification"),
                 approver=approver,
                 expires=entry["expires"].day("expires of a declassification"),
+                granted=_granted(one, entry, "a declassification", limits),
+                location=one.where,
             )
         )
     return tuple(found)
+
+
+def _granted(node: Node, entry: Mapping[str, Node], what: str, limits: Limits) -> date | None:
+    """Its first day. Where the policy limits exceptions, each says it, and none is longer than the limit."""
+    longest, expires = limits.exemption_days, entry["expires"].day(f"expires of {what}")
+    if _GRANTED not in entry:
+        if longest is not None:
+            node.refuse(f"{what} lacks granted, its first day, which limits: exemption_days: counts from; write it")
+        return None
+    granted = entry[_GRANTED].day(f"granted of {what}")
+    days = (expires - granted).days
+    if days < 0:
+        entry["expires"].refuse(f"{what} ends on {expires}, before {granted}, when it is granted; correct one of them")
+    if longest is not None and days > longest:
+        entry["expires"].refuse(f"{what} lasts {days} days; limits: exemption_days: allows {longest}; end it sooner")
+    return granted
 
 
 def _drops(node: Node, labels: Collection[str]) -> tuple[str, ...]:

@@ -127,7 +127,7 @@ class Verdict:
         counted += [f"{len(self.exempted)} exempted"] if self.exempted else []
         head = f"{self.gate} {'allowed' if self.allowed else 'denied'}"
         head += f": {', '.join(counted)}" if counted else ": no findings"
-        return "\n".join([head, *(finding.text() for finding in self.findings), *map(_exempted_text, self.exempted)])
+        return "\n".join([head, *(finding.text() for finding in self.findings), *map(exempted_text, self.exempted)])
 
 
 def in_order(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -135,7 +135,8 @@ def in_order(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda one: (_SEVERITY[one.level], one.object, one.rule, one.message)))
 
 
-def _exempted_text(one: Exempted) -> str:
+def exempted_text(one: Exempted) -> str:
+    """What is set aside, until when, and who answers for it."""
     return (
         f"exempted  {one.finding.rule}  {one.finding.object}\n"
         f"      until {one.expires.isoformat()}, owner {one.owner}, approved by {one.approver}: {one.reason}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from typing import Final
 
-from governance.assets import Asset, Definitions
+from governance.assets import Asset, Definitions, Input
 from governance.label_types import Value
 from governance.labels import Labels, Misread
 from governance.policy import Policy
@@ -43,6 +46,8 @@ class Breach:
     path: tuple[str, ...]
     fatal: bool = False
     """Denies whatever the policy's levels say: the rule itself failed."""
+    location: str | None = None
+    """``file:line`` of what is wrong, where that is not the subject itself."""
 
 
 class Question:
@@ -57,12 +62,16 @@ class Question:
         labels: Labels,
         purpose: str | None,
         caller: str | None,
+        today: date,
     ) -> None:
         self.gate = gate
         self.policy = policy
         self.definitions = definitions
+        self.labels = labels
+        self.today = today
         self.purpose = policy.purpose_of(purpose, caller=caller)
         self.caller = caller
+        self._fields: dict[str, Mapping[str, State]] = {}
         self._misread: dict[str, list[Misread]] = {}
         for one in labels.misread:
             self._misread.setdefault(one.asset.key, []).append(one)
@@ -72,11 +81,46 @@ class Question:
         """The tags of an object that mean nothing."""
         return self._misread.get(key, [])
 
+    def fields(self, asset: Asset) -> Mapping[str, State]:
+        """What somebody gets who reads one field alone, for each field; those without tags of their own share one."""
+        if asset.key not in self._fields:
+            plain: State | None = None
+            states = {}
+            for field in asset.fields:
+                state = (
+                    plain if plain is not None and not field.tags else self.labels.read(Input(asset.key, (field.name,)))
+                )
+                plain = plain if field.tags else state
+                states[field.name] = state
+            self._fields[asset.key] = states
+        return self._fields[asset.key]
+
+    @cached_property
+    def served(self) -> Mapping[str, AbstractSet[str]]:
+        """For each key the fields that some feature service gives out, or computes from; what has none is absent."""
+        return served_fields(self.definitions)
+
     def lies_in(self, place: str) -> tuple[str | None, Value | None]:
         """Zone and jurisdictions of a place, both ``None`` where it is unknown."""
         if place not in self._lies_in:
             self._lies_in[place] = (self.policy.zone(place), self.policy.jurisdictions(place))
         return self._lies_in[place]
+
+
+def served_fields(definitions: Definitions) -> Mapping[str, AbstractSet[str]]:
+    """The fields of each key that some feature service gives out, or computes from, at any distance."""
+    found: dict[str, set[str]] = {}
+    waiting = [one for asset in definitions.assets if asset.kind == "feature_service" for one in asset.inputs]
+    while waiting:
+        one = waiting.pop()
+        asset = definitions.get(one.key)
+        if asset is None:
+            continue
+        names = found.setdefault(one.key, set())
+        before = len(names)
+        names.update(one.fields or [field.name for field in asset.fields])
+        waiting += asset.inputs if len(names) > before else ()
+    return found
 
 
 class Rule(ABC):
@@ -94,6 +138,10 @@ class Rule(ABC):
     @abstractmethod
     def check(self, subject: Subject, question: Question) -> Iterator[Breach]:
         """What is wrong with ``subject``, if anything."""
+
+    def review(self, question: Question) -> Iterable[Breach]:
+        """What is wrong with the policy itself; a finding at the policy and at no object."""
+        return ()
 
     @property
     def help(self) -> str:

@@ -22,6 +22,7 @@ declassify:
   - {object: "feature_view:daily_counts", drops: [pii], owner: ana, reason: counts, approver: bo, expires: 2027-01-31}
 callers:
   - {match: "oidc:role:research", purposes: [research]}
+limits: {warn_days: 30}
 """
 
 _EXEMPT = "packs: [residency]\nexemptions:\n  - "
@@ -37,6 +38,14 @@ ACCEPTED = {
     "an exemption for every view": f"version: 1\n{_EXEMPT}{{rule: residency.place, object: 'feature_view:*', {_ANSWER}}}\n",
 }
 
+_LIMITED = f"version: 1\nlimits: {{exemption_days: 90}}\n{_EXEMPT}"
+_GRANT = "rule: residency.place, object: 'feature_view:a', owner: ana, reason: r, approver: bo"
+
+ACCEPTED |= {
+    "all packs": "version: 1\npacks: [residency, ownership, pii, gdpr-art5, eu-ai-act-art10]\n",
+    "an exemption as long as may be": f"{_LIMITED}{{{_GRANT}, granted: 2026-06-01, expires: 2026-08-30}}\n",
+}
+
 REFUSED_BY_BOTH = {
     "": "policy.yaml:1: the file is empty; a policy begins with 'version: 1'",
     "- a\n": "policy.yaml:1: found a list as the policy; expected a mapping (key: value)",
@@ -47,10 +56,12 @@ REFUSED_BY_BOTH = {
     "version: 1\npacks: []\nrules: []\n": "policy.yaml:1: this policy checks nothing",
     "version: 1\npack: [residency]\n": "policy.yaml:2: found unknown key 'pack' in the policy; expected one of: version,",
     "version: 1\npacks: residency\n": "policy.yaml:2: found 'residency' (text) as packs; expected a list ([a, b])",
-    "version: 1\npacks: [residency, pii]\n": "policy.yaml:2: pack pii is not there yet; this Provender has: residency,",
-    "version: 1\npacks: [gdpr-art5]\n": "policy.yaml:2: pack gdpr-art5 is not there yet",
-    "version: 1\npacks: [eu-ai-act-art10]\n": "policy.yaml:2: pack eu-ai-act-art10 is not there yet",
-    "version: 1\npacks: [residensy]\n": "policy.yaml:2: found unknown pack 'residensy'; this Provender has: residency",
+    "version: 1\npacks: [residency]\nlimits: {exemption_days: 0}\n": (
+        "policy.yaml:3: found '0' (int) as exemption_days of limits; expected a number of days from 1 to 36500"
+    ),
+    "version: 1\npacks: [residency]\nlimits: {warn_days: soon}\n": "policy.yaml:3: found 'soon' (text) as warn_days of limits",
+    "version: 1\npacks: [residency]\nlimits: {longest: 3}\n": "policy.yaml:3: found unknown key 'longest' in limits",
+    "version: 1\npacks: [residensy]\n": "policy.yaml:2: found unknown pack 'residensy'; this Provender has: residency, ownership, pii,",
     "version: 1\npacks: [residency, residency]\n": "policy.yaml:2: found 'residency' twice in packs; keep one",
     "version: 1\npacks: [residency]\nzones:\n  EU: []\n": "policy.yaml:4: zone EU is empty",
     "version: 1\npacks: [residency]\nzones: {EU: DE}\n": "policy.yaml:3: found 'DE' (text) as zone EU; expected a list",
@@ -90,6 +101,16 @@ REFUSED_BY_BOTH = {
 """Structure: the schema refuses these as well."""
 
 REFUSED_BY_PARSER = {
+    f"{_LIMITED}{{{_GRANT}, expires: 2026-08-30}}\n": "policy.yaml:5: an exemption lacks granted, its first day",
+    f"{_LIMITED}{{{_GRANT}, granted: 2026-06-01, expires: 2026-08-31}}\n": (
+        "policy.yaml:5: an exemption lasts 91 days; limits: exemption_days: allows 90; end it sooner"
+    ),
+    f"version: 1\n{_EXEMPT}{{{_GRANT}, granted: 2026-06-02, expires: 2026-06-01}}\n": (
+        "policy.yaml:4: an exemption ends on 2026-06-01, before 2026-06-02, when it is granted; correct one of them"
+    ),
+    "version: 1\npacks: [gdpr-art5]\nlabels: {retention: {values: [a], flow: max}}\n": (
+        "policy.yaml:3: label retention comes with pack gdpr-art5; give yours another name, or leave this one out"
+    ),
     "version: 1\nversion: 1\npacks: [residency]\n": (
         "policy.yaml:2: found key 'version' twice in the policy, first at policy.yaml:1; keep one of the two"
     ),

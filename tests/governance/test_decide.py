@@ -133,7 +133,9 @@ def test_an_exemption_holds_until_its_day_and_is_void_after(today: date, *, allo
     assert verdict.allowed is allowed
     assert [one.as_json()["expires"] for one in verdict.exempted] == (["2026-06-30"] if allowed else [])
     assert [one.message for one in verdict.findings] == (
-        [] if allowed else ["no owner (an exemption ended on 2026-06-30)"]
+        ["the exemption from ownership.owner at data_source:* ends on 2026-06-30, today"]
+        if allowed
+        else ["no owner (an exemption ended on 2026-06-30)"]
     )
 
 

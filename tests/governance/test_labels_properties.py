@@ -24,6 +24,7 @@ TAGS = st.fixed_dictionaries(
 PLAIN, FULL = policy(packs="ownership"), policy()
 STRICT = policy('rules: [{id: short.names, on: feature_view, when: "size(name) > 1", message: too long}]\n')
 WARNING = policy("levels: {residency.place: {apply: warn}, residency.required: {apply: audit}}\n")
+PACKED = policy(packs="residency, ownership, pii, gdpr-art5, eu-ai-act-art10")
 PLACES = {"registry": ("file:///r",), "online_store": ("redis://cache-fr1:6379/0",)}
 
 
@@ -72,7 +73,7 @@ def test_one_more_input_makes_nothing_freer(views: list[Asset], data: st.DataObj
         assert _within(_labels(after, view), _labels(views, view))
 
 
-@given(repositories(), st.sampled_from([(PLAIN, FULL), (FULL, STRICT), (WARNING, FULL)]))
+@given(repositories(), st.sampled_from([(PLAIN, FULL), (FULL, STRICT), (WARNING, FULL), (FULL, PACKED)]))
 @settings(deadline=None)
 def test_one_more_rule_never_allows_more(views: list[Asset], pair: tuple[Policy, Policy]) -> None:
     fewer, more = (judge(Definitions("clinic", views), one, places=PLACES) for one in pair)

@@ -1,0 +1,87 @@
+"""The head of a governed registry for those who only look: nothing is made, completed or locked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
+from feast.repo_config import RepoConfig
+from google.protobuf.message import DecodeError
+
+from api.assembly import Provender, opened
+from api.feast import registry_head
+from api.feast.denial import FeastRefused
+from api.feast.gate import ApplyGate
+from api.settings import Settings
+from governance.assets import Definitions
+from governance.canonical import Json
+from governance.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the registry holds now."""
+
+    definitions: Definitions | None
+    """``None`` before the first apply."""
+    proto: RegistryProto = field(default_factory=RegistryProto)
+    told: tuple[Mapping[str, Json], ...] = ()
+    """The findings of the decision that let these definitions in."""
+
+
+def read_only_head(settings: Settings, config: RepoConfig) -> Head:
+    """The head. Raises AnswerIsNo where it is not as it was written or not what the last decision let in."""
+    path = config.registry.path
+    if config.registry.registry_store_type is None or not path or "://" in path:
+        raise ConfigurationError(
+            f"The registry of {settings.repo} is not governed, or not in a directory. Expected"
+            " `registry: registry_store_type: api.feast.GovernedRegistryStore` and a directory as `path:`."
+        )
+    directory = settings.repo / path
+    if not (directory / "head.json").exists() and not (directory / "next.json").exists():
+        return Head(None)
+    file = getattr(config.registry, "governance", None)
+    parts = opened(settings.repo, file, create=False)
+    return _allowed(directory, parts)
+
+
+def _allowed(directory: Path, parts: Provender) -> Head:
+    """The head that the last decision let in; one whose commit a crash cut off after its decision counts already."""
+    gate = ApplyGate(parts)
+    allowed = gate.allowed()
+    for name in ("head.json", "next.json"):
+        head = registry_head.read_head(directory / name, parts.keys)
+        if head is None:
+            continue
+        proto = _load(directory, head.object)
+        definitions = gate.definitions(proto)
+        if head.definitions == allowed or (allowed is None and gate.holds_nothing(proto)):
+            return Head(definitions, proto, _told(parts, allowed))
+    raise FeastRefused(
+        f"The head of the registry {directory} is not what the last recorded decision let in"
+        f" ({allowed or 'nothing, or a teardown'}). feast apply would refuse it too: restore the registry."
+    )
+
+
+def _told(parts: Provender, definitions: str | None) -> tuple[Mapping[str, Json], ...]:
+    name = f"definitions:{parts.settings.project}"
+    for record in reversed(parts.records.by_subject_name(name, "decision")):
+        one = record.predicate
+        if one["gate"] == "apply" and one["outcome"] == "allow" and one["definitions"] == definitions:
+            return tuple(one["findings"])
+    return ()
+
+
+def _load(directory: Path, name: str) -> RegistryProto:
+    proto = RegistryProto()
+    try:
+        data = (directory / name).read_bytes()
+        proto.ParseFromString(data)
+    except (OSError, DecodeError) as error:
+        raise FeastRefused(f"The head of registry {directory} names no readable version. Restore it.") from error
+    if name != f"versions/{hashlib.sha256(data).hexdigest()}.pb":
+        raise FeastRefused(f"The registry version {name} no longer has that SHA-256. Restore it from a backup.")
+    return proto
