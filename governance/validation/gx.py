@@ -1,77 +1,77 @@
-"""Hold a table against a suite with Great Expectations: the only module that imports it.
+"""What only Great Expectations can say of a table: the only module that imports it.
 
-    results = validate(table, read_suite(path))
-    if critical_failures(results): ...
-
-The context lives in memory, draws no progress bars and reads no project files. Great Expectations
-1.24 has no usage statistics left to turn off, and ``mode="ephemeral"`` never looks for its (closed)
-cloud. What comes back is reduced to aggregates, because a result is signed and carried away.
+:func:`governance.validation.validate.validate` decides what that is. The context lives in memory, draws no progress
+bars and reads no project files. Great Expectations 1.24 has no usage statistics left to turn off, and
+``mode="ephemeral"`` never looks for its (closed) cloud.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from governance.validation.errors import SuiteError, ValidationCrashed
-from governance.validation.result import ExpectationResult
+from governance.validation.result import ExpectationResult, reduced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
-    from governance.canonical import Json
-    from governance.validation.suite import Expectation, Suite
+    from governance.validation.suite import Expectation
 
 _RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 """Counts, but none of the offending values."""
-_COUNTS = ("element_count", "missing_count", "unexpected_count", "unexpected_percent")
-_AGGREGATES = frozenset(
-    {
-        "expect_column_mean_to_be_between",
-        "expect_column_stdev_to_be_between",
-        "expect_column_proportion_of_unique_values_to_be_between",
-        "expect_column_proportion_of_non_null_values_to_be_between",
-        "expect_column_unique_value_count_to_be_between",
-        "expect_table_row_count_to_be_between",
-        "expect_table_row_count_to_equal",
-        "expect_table_column_count_to_be_between",
-        "expect_table_column_count_to_equal",
-    }
-)
-"""Whose ``observed_value`` is no single value of the table (a minimum, a median or a most common value is one)."""
+_PLACE = "provender_place"
 _EXCEPTION_NAME = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)")
 
 
-def validate(table: pa.Table, suite: Suite) -> tuple[ExpectationResult, ...]:
-    """One result for each expectation of ``suite``, in its order.
+def evaluate(table: pa.Table, expectations: Sequence[Expectation], *, suite: str) -> tuple[ExpectationResult, ...]:
+    """One result for each expectation, in their order; ``suite`` names them in errors.
 
-    Nulls and NaN both count as missing (Great Expectations works on pandas here, which has one
-    sign for both), and missing values satisfy every expectation except those about missing values.
     Raises :class:`SuiteError` for an expectation that Great Expectations does not know or whose
     arguments it refuses, :class:`ValidationCrashed` where one cannot be evaluated on this table.
     """
-    _import_quietly()
-    domain_objects = [_domain_object(expectation, suite.name) for expectation in suite.expectations]
-    _refuse_missing_columns(table, suite)
-    batch = _batch(table)
-    # One by one: validating a whole suite returns the results in another order than the suite's.
-    return tuple(
-        _result(expectation, batch.validate(domain_object, result_format=_RESULT_FORMAT))
-        for expectation, domain_object in zip(suite.expectations, domain_objects, strict=True)
-    )
+    import_quietly()
+    from great_expectations import ExpectationSuite
+
+    asked = [_domain_object(expectation, suite, place) for place, expectation in enumerate(expectations)]
+    answer = _batch(table).validate(ExpectationSuite(name=suite, expectations=asked), result_format=_RESULT_FORMAT)
+    # the results come in another order than the suite's; each carries the place that was noted in its meta
+    found = {result.expectation_config.meta[_PLACE]: result for result in answer.results}
+    return tuple(_result(expectation, found[place]) for place, expectation in enumerate(expectations))
 
 
-def _import_quietly() -> None:
-    """Import Great Expectations once. It imports sre_parse and sre_constants, which Python 3.11 deprecates."""
-    with warnings.catch_warnings():
+def import_quietly() -> None:
+    """Import Great Expectations without the warning that Python 3.11 has for sre_parse and sre_constants."""
+    with warnings.catch_warnings(), _main_module_of_a_file():
         warnings.filterwarnings("ignore", r"module 'sre_\w+' is deprecated", DeprecationWarning)
         import great_expectations  # noqa: F401
 
 
-def _domain_object(expectation: Expectation, suite: str) -> Any:
+@contextmanager
+def _main_module_of_a_file() -> Iterator[None]:
+    """Within, ``__main__`` has a ``__file__``.
+
+    Great Expectations imports PySpark where it is installed. PySpark takes a main module without a file (``python -c``,
+    a test worker) for its own doctests, and ends the process with exit code 0 where its optional parts are missing.
+    """
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = "<none>"
+    try:
+        yield
+    finally:
+        del main.__file__
+
+
+def _domain_object(expectation: Expectation, suite: str, at: int) -> Any:
     from great_expectations.compatibility.pydantic import ValidationError
     from great_expectations.exceptions.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
@@ -79,7 +79,10 @@ def _domain_object(expectation: Expectation, suite: str) -> Any:
 
     place = f"suite {suite!r}, {expectation.type}"
     configuration = ExpectationConfiguration(
-        type=expectation.type, kwargs=expectation.kwargs, severity=FailureSeverity(expectation.severity.value)
+        type=expectation.type,
+        kwargs=expectation.kwargs,
+        severity=FailureSeverity(expectation.severity.value),
+        meta={_PLACE: at},
     )
     try:
         return configuration.to_domain_obj()
@@ -88,17 +91,6 @@ def _domain_object(expectation: Expectation, suite: str) -> Any:
         raise SuiteError(f"{place}: Great Expectations refuses its arguments ({reasons})") from refused
     except (GreatExpectationsError, TypeError) as unknown:
         raise SuiteError(f"{place}: unknown to Great Expectations or not to be configured so ({unknown})") from unknown
-
-
-def _refuse_missing_columns(table: pa.Table, suite: Suite) -> None:
-    present = set(table.column_names)
-    for expectation in suite.expectations:
-        absent = sorted(set(expectation.columns) - present)
-        if absent:
-            raise ValidationCrashed(
-                f"suite {suite.name!r}, {expectation.type}: no column {', '.join(absent)} in the table, "
-                f"which has {', '.join(sorted(present))}; validate the table the suite was written for"
-            )
 
 
 def _batch(table: pa.Table) -> Any:
@@ -119,28 +111,7 @@ def _result(expectation: Expectation, found: Any) -> ExpectationResult:
             f"{expectation.type} on {expectation.column or 'the table'} could not be evaluated ({crash}); "
             "check the column's type against the suite"
         )
-    details: Mapping[str, Any] = found.result
-    return ExpectationResult(
-        expectation=expectation.type,
-        column=expectation.column,
-        success=bool(found.success),
-        severity=expectation.severity,
-        observed=_observed(expectation.type, details),
-        unexpected_count=int(details["unexpected_count"]) if "unexpected_count" in details else None,
-    )
-
-
-def _observed(kind: str, details: Mapping[str, Any]) -> Json:
-    if kind in _AGGREGATES:
-        return _plain(details.get("observed_value"))
-    counts = {name: _plain(details[name]) for name in _COUNTS if details.get(name) is not None}
-    return counts or None
-
-
-def _plain(value: Any) -> Json:
-    """A number as JSON has it: numpy's scalars unwrapped, NaN (no rows to average) as null."""
-    plain = value.item() if hasattr(value, "item") else value
-    return None if isinstance(plain, float) and plain != plain else plain  # noqa: PLR0124 - NaN differs from itself
+    return reduced(expectation, success=bool(found.success), details=found.result)
 
 
 def _exception(info: Mapping[str, Any]) -> str | None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_OLD_NAME, _OLD_TYPE = "expectation_suite_name", "expectation_type"
+"""What files written by Great Expectations before 1.0 call the two."""
+
 
 class Severity(StrEnum):
     """What a failure means, in Great Expectations' own words."""
@@ -81,34 +84,36 @@ def read_suite(path: Path) -> Suite:
 
 def parse_suite(document: Json, *, origin: str) -> Suite:
     """The suite in ``document``; ``origin`` opens the error texts. Raises :class:`SuiteError`."""
-    if not isinstance(document, dict) or not isinstance(document.get("name"), str):
+    name = document.get("name", document.get(_OLD_NAME)) if isinstance(document, dict) else None
+    if not isinstance(name, str):
         raise SuiteError(f"{origin}: no suite name; expected an object with 'name' and 'expectations'")
     listed = document.get("expectations")
     if not isinstance(listed, list) or not listed:
         raise SuiteError(f"{origin}: no expectations; an empty suite would approve everything, so add one or remove it")
     expectations = (_expectation(item, f"{origin}: expectation {at}") for at, item in enumerate(listed, start=1))
-    return Suite(name=document["name"], expectations=tuple(expectations))
+    return Suite(name=name, expectations=tuple(expectations))
 
 
 def _expectation(item: Json, place: str) -> Expectation:
-    if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+    kind = item.get("type", item.get(_OLD_TYPE)) if isinstance(item, dict) else None
+    if not isinstance(kind, str):
         raise SuiteError(f"{place} has no type; expected one such as 'expect_column_values_to_not_be_null'")
-    kwargs = item.get("kwargs", {})
+    place, kwargs = f"{place} ({kind})", item.get("kwargs", {})
     if not isinstance(kwargs, dict):
-        raise SuiteError(f"{place} ({item['type']}): kwargs is no object; expected argument names and values")
+        raise SuiteError(f"{place}: kwargs is no object; expected argument names and values")
     names = kwargs.get("column_list", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise SuiteError(f"{place} ({item['type']}): column_list is no list of column names")
+        raise SuiteError(f"{place}: column_list is no list of column names")
     try:
         arguments = canonical_json(kwargs).decode()
     except CanonicalizationError as problem:
-        raise SuiteError(f"{place} ({item['type']}): kwargs have no canonical JSON ({problem})") from problem
-    return Expectation(type=item["type"], arguments=arguments, severity=_severity(item, place))
+        raise SuiteError(f"{place}: kwargs have no canonical JSON ({problem})") from problem
+    return Expectation(type=kind, arguments=arguments, severity=_severity(item, place))
 
 
 def _severity(item: Mapping[str, Json], place: str) -> Severity:
     found = item.get("severity")
     if not isinstance(found, str) or found not in set(Severity):
         known = ", ".join(Severity)
-        raise SuiteError(f"{place} ({item['type']}): severity is {found!r}; expected one of {known}")
+        raise SuiteError(f"{place}: severity is {found!r}; expected one of {known}")
     return Severity(found)

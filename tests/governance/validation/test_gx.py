@@ -8,8 +8,8 @@ import pytest
 
 from governance.canonical import canonical_json
 from governance.validation.errors import SuiteError, ValidationCrashed
-from governance.validation.gx import validate
-from governance.validation.result import critical_failures, validation_json
+from governance.validation.gx import evaluate
+from governance.validation.result import ExpectationResult, critical_failures, validation_json
 from governance.validation.suite import Suite, parse_suite
 
 TABLE = pa.table({"a": pa.array([1.0, 2.0, None, 99.0]), "b": pa.array(["secret-x", "secret-y", "secret-z", None])})
@@ -18,6 +18,10 @@ TABLE = pa.table({"a": pa.array([1.0, 2.0, None, 99.0]), "b": pa.array(["secret-
 def _suite(*expectations: tuple[str, dict[str, Any], str]) -> Suite:
     listed = [{"type": kind, "kwargs": kwargs, "severity": severity} for kind, kwargs, severity in expectations]
     return parse_suite({"name": "test", "expectations": listed}, origin="test")
+
+
+def validate(table: pa.Table, suite: Suite) -> tuple[ExpectationResult, ...]:
+    return evaluate(table, suite.expectations, suite=suite.name)
 
 
 def test_results_stand_in_the_order_of_the_suite_with_their_severities() -> None:
@@ -60,12 +64,6 @@ def test_an_aggregate_over_all_rows_is_told() -> None:
     (result,) = validate(TABLE, _suite(("expect_column_mean_to_be_between", {"column": "a", "max_value": 50}, "info")))
     assert result.success
     assert result.observed == 34.0
-
-
-def test_a_missing_column_is_a_crash_that_names_it() -> None:
-    suite = _suite(("expect_column_values_to_not_be_null", {"column": "c"}, "info"))
-    with pytest.raises(ValidationCrashed, match="no column c in the table, which has a, b"):
-        validate(TABLE, suite)
 
 
 def test_an_exception_inside_an_expectation_is_a_crash_that_quotes_no_value() -> None:
