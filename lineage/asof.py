@@ -4,8 +4,9 @@ Semantics are Feast's: the TTL is inclusive at both ends, of several rows with t
 one created last wins, a null key joins nothing, and every row of the spine comes back once. Where two rows
 have both times in common, the later one in the source wins, so that a repeated retrieval gives the same rows.
 
-DuckDB sees keys and times only, under names of our own, and answers *which* source row belongs to each spine row
-(``lineage.asof_match``). Values never pass through it: what the source holds is what comes out, to the bit.
+The rows of a spine are sorted once (``lineage.asof_slots``); a source streams by them, keys and times only, and leaves
+the number of the row that belongs to each. A second pass takes the values of those rows alone, so what the source
+holds is what comes out, to the bit. Memory is needed for the spine and the answer, not for the source.
 """
 
 from __future__ import annotations
@@ -16,7 +17,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from governance.errors import WrongQuestion
+from lineage.asof_match import SourceSide, SpineSide, matched_rows, spine_side
+from lineage.asof_slots import distinct
+from lineage.asof_source import Source
+from lineage.asof_ticks import reach_of
+from lineage.canonical_table import TIMESTAMP
+from lineage.duckdb_engine import Limits
+from lineage.lossless import lossless
+
+_NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -36,36 +49,54 @@ class FeatureTable:
 
 
 def point_in_time_join(
-    spine: Any, tables: Sequence[FeatureTable], *, event_timestamp: str, filter_by_created: bool = False
+    spine: Any,
+    tables: Sequence[FeatureTable],
+    *,
+    event_timestamp: str,
+    filter_by_created: bool = False,
+    limits: Limits = _NO_LIMITS,
 ) -> Any:
     """``spine`` (an Arrow table) with the columns of ``tables`` joined to it, in the order of the spine.
 
     :param filter_by_created: also ignore what was created after the spine's timestamp (known at the time).
+    :param limits: of threads, and of how many row groups are in memory at a time. What is needed in any case is the
+        answer itself, about as much again for matching, and one row group.
     :raises SourceUnreadable: a source lacks a column, or its times or keys are of a kind that cannot be compared.
     :raises LossyCast: a timestamp of the spine is not a whole microsecond.
     :raises WrongQuestion: the spine lacks a column, or two columns of the answer would have one name.
     """
-    from lineage.asof_match import matched_rows
-    from lineage.asof_source import read_source, spine_times
-
     _require_columns(spine, [event_timestamp, *(name for table in tables for name in table.keys)])
     _require_distinct([*spine.column_names, *(name for table in tables for name in table.features)])
-    times = spine_times(spine, event_timestamp)
+    times = lossless(event_timestamp, spine.column(event_timestamp), TIMESTAMP).cast(pa.int64())
+    sides: dict[tuple[str, ...], SpineSide] = {}
     joined = spine
     for table in tables:
-        source = read_source(table, times)
-        keys = {name: spine.column(name) for name in table.keys}
-        rows = matched_rows(source, times, keys, ttl=table.ttl, filter_by_created=filter_by_created)
-        for name, values in _taken(table, source.rows, rows):
+        names = tuple(table.keys)
+        if names not in sides:
+            sides[names] = spine_side({name: spine.column(name) for name in names}, times)
+        for name, values in _joined(sides[names], times, table, filter_by_created=filter_by_created, limits=limits):
             joined = joined.append_column(name, values)
     return joined
 
 
-def _taken(table: FeatureTable, source: Any, rows: Any) -> Iterator[tuple[str, Any]]:
-    from lineage.lossless import takeable
-
+def _joined(
+    spine: SpineSide, times: Any, table: FeatureTable, *, filter_by_created: bool, limits: Limits
+) -> Iterator[tuple[str, Any]]:
+    """Name and values of each feature, a row for each row of the spine."""
+    rows = Source(
+        table.rows,
+        names=[*table.keys.values(), table.timestamp, *filter(None, [table.created]), *table.features.values()],
+        timestamp=table.timestamp,
+        reach=reach_of(times, table.ttl),
+        limits=limits,
+    )
+    side = SourceSide(rows, tuple(table.keys.values()), table.timestamp, table.created)
+    found = matched_rows(spine, side, ttl=table.ttl, filter_by_created=filter_by_created, limits=limits)
+    numbers = distinct(found[found >= 0])
+    taken = rows.take({f"feature_{at}": name for at, name in enumerate(table.features.values())}, numbers)
+    places = pa.array(np.searchsorted(numbers, found), mask=found < 0)
     for at, name in enumerate(table.features):
-        yield name, takeable(source.column(f"feature_{at}")).take(rows)
+        yield name, pa.chunked_array([taken.column(at).combine_chunks().take(places)])
 
 
 def _require_columns(spine: Any, names: Sequence[str]) -> None:

@@ -1,134 +1,160 @@
-"""Which row of a source belongs to each row of a spine, found by DuckDB's ASOF join over keys and times."""
+"""Which row of a source belongs to each row of a spine: the source streams by, several blocks of it at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
-from lineage.asof_source import Source
-from lineage.canonical_table import TIMESTAMP
-from lineage.errors import LossyCast, SourceUnreadable
-from lineage.lossless import decoded, lossless
+from lineage.asof_keys import NONE, SourceKeys, SpineKeys, numbered
+from lineage.asof_slots import Best, Candidates, Slots
+from lineage.asof_source import BATCH, Source
+from lineage.asof_ticks import Ticks, ticks_of
+from lineage.duckdb_engine import Limits
 
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
-"""Nothing is ever downloaded."""
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class SpineSide:
+    """What a spine brings to the join with every feature table of the same keys."""
+
+    keys: SpineKeys
+    slots: Slots
+
+
+def spine_side(columns: Mapping[str, Any], times: Any) -> SpineSide:
+    """The spine as the join sees it: its key ``columns``, and its times as int64 microseconds (null joins nothing)."""
+    keys = numbered(columns, len(times))
+    codes = np.where(times.is_null().to_numpy(), NONE, keys.codes)
+    return SpineSide(keys, Slots(codes, pc.fill_null(times, 0).to_numpy(), keys.count))
+
+
+@dataclass(frozen=True)
+class SourceSide:
+    """Which columns of a source the join compares."""
+
+    rows: Source
+    keys: tuple[str, ...]
+    """in the order of the spine's"""
+    timestamp: str
+    created: str | None
 
 
 def matched_rows(
-    source: Source, times: Any, keys: Mapping[str, Any], *, ttl: timedelta | None, filter_by_created: bool
+    spine: SpineSide, source: SourceSide, *, ttl: timedelta | None, filter_by_created: bool, limits: Limits
 ) -> Any:
-    """For each time of the spine the number of its source row, null where none fits.
+    """For each row of the spine the number of its source row (numpy int64), -1 where none fits.
 
-    :param keys: the spine's key columns. Raises SourceUnreadable where they cannot be compared with the source's.
+    :raises SourceUnreadable: the source cannot be read, or its keys or times cannot be compared with the spine's.
     """
-    left, right = _tables(source, times, keys)
-    late = filter_by_created and source.created_per_second is not None
-    query = (_known_then if late else _latest)(source, _within(ttl))
-    with duckdb.connect(config=_SETTINGS) as connection:
-        connection.register("spine", left)
-        connection.register("source", right)
-        return connection.sql(query).to_arrow_table().column("found")
+    schema = source.rows.schema
+    created = None if source.created is None else ticks_of(schema, source.created)
+    times = _Times(ticks_of(schema, source.timestamp), created, filter_by_created and created is not None)
+    kinds = [schema.field(name).type if schema.get_field_index(name) >= 0 else pa.null() for name in source.keys]
+    keys = SourceKeys(spine.keys, kinds)
+    best = Best(spine.slots, ttl=ttl, has_created=created is not None, known_then=times.known_then)
+
+    if len(spine.slots) == 0:
+        return np.full(len(spine.keys.codes), NONE, np.int64)
+
+    def place(block: _Block) -> list[tuple[Any, list[Any]]]:
+        return [best.placed(rows) for rows in _candidates(block, keys, times)]
+
+    for placed in _in_order(place, _blocks(source, times, keys.block), limits.workers):
+        for slots, columns in placed:
+            best.offer(slots, columns)
+    return best.found(times.at.not_after)
 
 
-def _tables(source: Source, times: Any, keys: Mapping[str, Any]) -> tuple[pa.Table, pa.Table]:
-    left = {"number": pa.array(range(len(times)), pa.int64()), "moment": times}
-    right = {"number": pa.array(range(source.rows.num_rows), pa.int64()), "ticks": source.rows.column("ticks")}
-    if source.created_per_second is not None:
-        right["created"] = source.rows.column("created")
-    for at, name in enumerate(source.keys):
-        column = f"key_{at}"
-        left[column], right[column] = _comparable(name, keys[name], source.rows.column(column))
-    return pa.table(left), pa.table(right)
+@dataclass(frozen=True)
+class _Block:
+    first: int
+    """number of the first row"""
+    table: pa.Table
+    """``at``, ``created`` if there is one, then the keys"""
 
 
-def _latest(source: Source, within: str) -> str:
-    """Of rows with equal keys and time the one created last; of those left, the last one not after the spine's row."""
-    partition = ", ".join([*_keys(source), "moment"])
-    created = "created DESC NULLS LAST, " if source.created_per_second is not None else ""
-    newest = f"row_number() OVER (PARTITION BY {partition} ORDER BY ticks DESC, {created}number DESC) = 1"
-    on = "".join(f"s.{key} = f.{key} AND " for key in _keys(source))
-    return (
-        f"WITH f AS (SELECT * FROM ({_prepared(source)}) QUALIFY {newest})"  # noqa: S608 - our own names and integers alone
-        f" SELECT CASE WHEN {within} THEN f.number END AS found"
-        f" FROM spine s ASOF LEFT JOIN f ON {on}s.moment >= f.moment ORDER BY s.number"
-    )
+def _blocks(source: SourceSide, times: _Times, rows: int) -> Iterator[_Block]:
+    """The source in blocks of so many rows at least (fewer in the last)."""
+    columns = {"at": times.at.expression}
+    if times.created is not None:
+        columns["created"] = times.created.expression
+    columns |= {f"key_{at}": ds.field(name) for at, name in enumerate(source.keys)}
+    begin, count, waiting = 0, 0, list[pa.RecordBatch]()
+    for first, batch in source.rows.scan(columns):
+        if not waiting:
+            begin = first
+        waiting.append(batch)
+        count += len(batch)
+        if count >= rows:
+            yield _Block(begin, pa.Table.from_batches(waiting))
+            waiting, count = [], 0
+    if waiting:
+        yield _Block(begin, pa.Table.from_batches(waiting))
 
 
-def _known_then(source: Source, within: str) -> str:
-    """The last one of those neither dated nor created after the spine's row."""
-    on = "".join(f"s.{key} = f.{key} AND " for key in _keys(source))
-    newest = "ORDER BY f.ticks DESC NULLS LAST, f.created DESC NULLS LAST, f.number DESC NULLS LAST"
-    return (
-        f"WITH f AS ({_prepared(source)}) SELECT CASE WHEN {within} THEN f.number END AS found FROM spine s"  # noqa: S608 - as above
-        f" LEFT JOIN f ON {on}f.moment <= s.moment AND f.known <= s.moment"
-        f" QUALIFY row_number() OVER (PARTITION BY s.number {newest}) = 1 ORDER BY s.number"
-    )
+@dataclass(frozen=True)
+class _Times:
+    """The times of a source, and whether its rows count only from their creation on."""
+
+    at: Ticks
+    created: Ticks | None
+    known_then: bool
 
 
-def _prepared(source: Source) -> str:
-    """The source with its times in microseconds, as the spine's are.
-
-    A row counts from the first whole microsecond after its time on (``moment``, and ``known`` for its creation), and
-    is too old for a TTL by the last one before (``since``): nanoseconds are compared exactly.
-    """
-    moment, since = _microseconds("ticks", source.ticks_per_second)
-    columns = ["*", f"{moment} AS moment", f"{since} AS since"]
-    if source.created_per_second is not None:
-        columns.append(f"{_microseconds('created', source.created_per_second)[0]} AS known")
-    return f"SELECT {', '.join(columns)} FROM source"  # noqa: S608 - as above
-
-
-def _microseconds(column: str, per_second: int) -> tuple[str, str]:
-    """The first whole microsecond not before a time, and the last not after it, whichever way division rounds."""
-    if per_second <= 10**6:
-        whole = f"({column} * {10**6 // per_second})"
-        return whole, whole
-    ticks = per_second // 10**6
-    quotient, rest = f"{column} // {ticks}", f"{column} % {ticks}"
-    return f"({quotient} + ({rest} > 0)::INT)", f"({quotient} - ({rest} < 0)::INT)"
-
-
-def _within(ttl: timedelta | None) -> str:
-    return f"s.moment - f.since <= {ttl // timedelta(microseconds=1)}" if ttl else "f.moment IS NOT NULL"
-
-
-def _keys(source: Source) -> tuple[str, ...]:
-    return tuple(f"key_{at}" for at in range(len(source.keys)))
-
-
-def _comparable(name: str, ours: Any, theirs: Any) -> tuple[Any, Any]:
-    """Both key columns in types whose equality is exact in DuckDB."""
-    ours, theirs = decoded(ours), decoded(theirs)
-    if pa.types.is_null(ours.type) or pa.types.is_null(theirs.type):
-        return pa.nulls(len(ours), pa.int64()), pa.nulls(len(theirs), pa.int64())
-    if _family(ours.type) != _family(theirs.type):
-        raise SourceUnreadable(
-            f"The join key {name!r} is {ours.type} in the entity rows and {theirs.type} in the source, which are never"
-            " equal. Give the entity rows the type that the entity declares."
+def _candidates(block: _Block, keys: SourceKeys, times: _Times) -> Iterator[Candidates]:
+    """The rows of a block that could belong to the spine, a batch at a time."""
+    table = block.table
+    names = [name for name in table.column_names if name.startswith("key_")]
+    codes = keys.codes([table.column(name) for name in names], len(table))
+    required = ["at", "created"] if times.known_then else ["at"]
+    for name in required:
+        if table.column(name).null_count:
+            codes = np.where(table.column(name).is_null().to_numpy(), NONE, codes)
+    at, created = _integers(table, "at"), None if times.created is None else _integers(table, "created")
+    for begin in range(0, len(table), BATCH):
+        part = slice(begin, begin + BATCH)
+        chosen = np.flatnonzero(codes[part] != NONE) + begin
+        yield _compared(
+            codes[chosen], at[chosen], None if created is None else created[chosen], chosen + block.first, times
         )
-    if pa.types.is_timestamp(ours.type):
-        return lossless(name, ours, TIMESTAMP).cast(pa.int64()), lossless(name, theirs, TIMESTAMP).cast(pa.int64())
-    return _whole(name, ours, theirs), _whole(name, theirs, ours)
 
 
-def _whole(name: str, column: Any, other: Any) -> Any:
-    """Integers that pandas made floats (some are missing) as integers again: as floats, large ones compare wrongly."""
-    if not (pa.types.is_floating(column.type) and pa.types.is_integer(other.type)):
-        return column
-    try:
-        return lossless(name, column, other.type)
-    except LossyCast:
-        return column
+def _compared(codes: Any, at: Any, created: Any, numbers: Any, times: _Times) -> Candidates:
+    there = times.at.not_before(at)
+    if times.known_then and times.created is not None:
+        there = np.maximum(there, times.created.not_before(created))
+    return Candidates(codes, at, created, numbers, there, times.at.not_after(at))
 
 
-def _family(kind: pa.DataType) -> str:
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    return "text" if text else "number" if number else "timestamp" if pa.types.is_timestamp(kind) else str(kind)
+def _integers(table: pa.Table, name: str) -> Any:
+    """A column as numpy int64, with the lowest of them for null: what is unknown comes first."""
+    column = table.column(name)
+    return (pc.fill_null(column, -(2**63)) if column.null_count else column).to_numpy()
+
+
+def _in_order(work: Callable[[_Block], _Result], blocks: Iterator[_Block], workers: int) -> Iterator[_Result]:
+    """``work`` of each block, on several threads (numpy and Arrow let each other run), a few blocks ahead."""
+    if workers == 1:
+        yield from map(work, blocks)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        running: deque[Future[_Result]] = deque()
+        try:
+            for block in blocks:
+                running.append(pool.submit(work, block))
+                if len(running) > workers:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -33,15 +33,20 @@ def canonical_table(
     :raises RetrievalBroken: a spine row is missing, doubled or invented, or a column is there twice.
     :raises LossyCast: naming column and row.
     """
+    columns_once(table)
+    plain = pa.table({name: takeable(table.column(name)) for name in table.column_names})
+    ordered = plain if rows is None else _spine_order(plain, rows)
+    typed = pa.table({name: _typed(name, ordered.column(name), types.get(name)) for name in ordered.column_names})
+    return typed if rows is not None else sorted_rows(typed, keys)
+
+
+def columns_once(table: pa.Table) -> None:
+    """Raise RetrievalBroken where two columns of an engine's answer have one name."""
     if len(set(table.column_names)) != table.num_columns:
         twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
         raise RetrievalBroken(
             f"The engine's answer has more than one column named {twice}. Ask with full_feature_names=True."
         )
-    plain = pa.table({name: takeable(table.column(name)) for name in table.column_names})
-    ordered = plain if rows is None else _spine_order(plain, rows)
-    typed = pa.table({name: _typed(name, ordered.column(name), types.get(name)) for name in ordered.column_names})
-    return typed if rows is not None else sorted_rows(typed, keys)
 
 
 def _spine_order(table: pa.Table, rows: int) -> pa.Table:

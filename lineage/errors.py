@@ -2,11 +2,14 @@
 
 WrongQuestion
 ├── DatabaseUnreachable
-├── SourceUnreadable         a source file is missing or not what it says
+├── ObjectsUnreachable       the object store cannot be reached, read or written
+├── SourceUnreadable         a source is missing, changed while it was read, or not what it says
 ├── UnknownSnapshot / UnknownArtifact / UnknownEndpoint
 └── NotDigestible            td1 has no encoding for a value (kind, column, row)
 AnswerIsNo
 ├── LossyCast                a value would change on the way into its declared type
+├── SourceGone               a recorded state of a source is no longer kept anywhere
+├── SourceChanged            a source no longer holds what was recorded
 ├── RetrievalBroken          an engine lost, doubled or invented rows
 ├── SnapshotCorrupt          stored bytes no longer give the digest
 ├── SnapshotNotRecorded      no signed record speaks of what lies in the store
@@ -23,6 +26,10 @@ from governance.errors import AnswerIsNo, WrongQuestion
 
 class DatabaseUnreachable(WrongQuestion):
     """The catalogue's database cannot be opened."""
+
+
+class ObjectsUnreachable(WrongQuestion):
+    """The object store cannot be reached, or does not take or give what it should."""
 
 
 class SourceUnreadable(WrongQuestion):
@@ -54,6 +61,14 @@ class NotDigestible(WrongQuestion):
 
 class LossyCast(AnswerIsNo):
     """A value would change on the way into its declared type."""
+
+
+class SourceGone(AnswerIsNo):
+    """A recorded state of a source cannot be read again, because its files, objects or version are no longer there."""
+
+
+class SourceChanged(AnswerIsNo):
+    """What is there in place of a recorded state of a source is something else."""
 
 
 class RetrievalBroken(AnswerIsNo):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Literal
 
 from governance.canonical import rfc3339, utc_now
-from lineage.source import SourceState
+from lineage.sources.state import SourceState
 
 PRODUCER = "https://provender.example/provender"
 FACETS = "https://provender.example/facets"
@@ -62,9 +63,9 @@ def run_event(
     from openlineage.client.serde import Serde
 
     engine = processing_engine_run.ProcessingEngineRunFacet(
-        version=version("provender"),
+        version=_version("provender"),
         name="provender",
-        openlineageAdapterVersion=version("openlineage-python"),
+        openlineageAdapterVersion=_version("openlineage-python"),
         producer=PRODUCER,
     )
     kind = job_type_job.JobTypeJobFacet(
@@ -83,6 +84,10 @@ def run_event(
     return value
 
 
+_version = cache(version)
+"""Version of an installed package, which costs a millisecond to look up."""
+
+
 def error_facet(error: BaseException) -> dict[str, Any]:
     """What went wrong, by its type alone: a message could hold feature values, and an event must not."""
     from openlineage.client.facet_v2 import error_message_run
@@ -95,13 +100,14 @@ def error_facet(error: BaseException) -> dict[str, Any]:
 
 
 def source_dataset(source: SourceState) -> Dataset:
-    """A data source as an input: its files and their digests as the run saw them.
+    """A data source as an input: its files, objects or table version as the run saw them.
 
     Its name is what OpenLineage's naming rules ask for: ``file`` and the path, or the store's authority (without
     user and password) and what follows it.
     """
     scheme, authority, path = _split(source.uri or f"file://{source.name}")
-    state = facet("ProvenderSourceStateDatasetFacet", {"state": source.state, "files": source.as_json()["files"]})
+    seen = {name: value for name, value in source.as_json().items() if name in ("state", "files", "table")}
+    state = facet("ProvenderSourceStateDatasetFacet", seen)
     facets = {"provender_sourceState": state}
     if scheme == "file":
         return Dataset("file", authority + path, facets)

@@ -19,12 +19,13 @@ Column: TypeAlias = Any
 """A ``pyarrow.ChunkedArray``."""
 
 
-def lossless(name: str, column: Column, wanted: pa.DataType) -> Column:
+def lossless(name: str, column: Column, wanted: pa.DataType, *, first_row: int = 0) -> Column:
     """``column`` as ``wanted``.
 
     A NaN on its way into a type that has none becomes null, because pandas writes missing integers so.
 
     :param name: of the column, for the error
+    :param first_row: number of the column's first row in the whole table, for the error
     :raises LossyCast: naming the column and the first row whose value would change.
     """
     plain = _without_nan(decoded(column)) if not pa.types.is_floating(wanted) else decoded(column)
@@ -35,8 +36,9 @@ def lossless(name: str, column: Column, wanted: pa.DataType) -> Column:
     try:
         return _cast(plain, wanted)
     except (pa.ArrowException, NotDigestible):
+        row = _first_bad_row(plain, wanted, first_row)
         raise LossyCast(
-            f"Column {name!r}, row {_first_bad_row(plain, wanted)}: {plain.type} cannot become the declared {wanted}"
+            f"Column {name!r}, row {row}: {plain.type} cannot become the declared {wanted}"
             " without loss. Correct the source or the declared type of the feature."
         ) from None  # Arrow quotes the value, which may be a person's
 
@@ -81,7 +83,7 @@ def _digest(column: Column) -> str:
     return digest_table(pa.table({"": column})).digest
 
 
-def _first_bad_row(column: Column, wanted: pa.DataType) -> int | None:
+def _first_bad_row(column: Column, wanted: pa.DataType, first_row: int) -> int | None:
     """The first row that cannot be cast, by halving; None in a column without rows."""
     low, high = 0, len(column)
     while high - low > 1:
@@ -92,4 +94,4 @@ def _first_bad_row(column: Column, wanted: pa.DataType) -> int | None:
             high = middle
         else:
             low = middle
-    return low if high > low else None
+    return first_row + low if high > low else None

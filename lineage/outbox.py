@@ -62,14 +62,13 @@ class Seal(Protocol):
 
 def enqueue(connection: Connection, *, id: str, kind: str, time: str, sealed: Sealed) -> None:  # noqa: A002 - the leaf's own field name
     """Write one act into the outbox, in the caller's transaction."""
-    connection.execute(
-        insert(outbox).values(
-            id=id,
-            kind=kind,
-            time=time,
-            actor=sealed.actor,
-            envelope_sha256=sealed.envelope_sha256,
-            commitment=sealed.commitment,
-        )
-    )
-    connection.execute(insert(payload).values(outbox_id=id, envelope=sealed.envelope, salt=sealed.salt))
+    row = {
+        "id": id,
+        "kind": kind,
+        "time": time,
+        "actor": sealed.actor,
+        "envelope_sha256": sealed.envelope_sha256,
+        "commitment": sealed.commitment,
+    }
+    connection.execute(insert(outbox), row)
+    connection.execute(insert(payload), {"outbox_id": id, "envelope": sealed.envelope, "salt": sealed.salt})

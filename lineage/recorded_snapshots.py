@@ -13,8 +13,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
 from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
+from lineage.opened_snapshot import OpenSnapshot
 from lineage.records import Records, StoredRecord
-from lineage.snapshots import TD1, SnapshotStore, name_parts
+from lineage.snapshot_names import TD1, name_parts
+from lineage.snapshots import SnapshotStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +29,7 @@ _KEYS = {
     "run": str,
     "created": str,
     "definitions": str,
+    "leaves": dict,
     "sources": list,
     "nulls": dict,
     "validation": list,
@@ -102,13 +105,29 @@ class RecordedSnapshots:
             )
         return chosen
 
+    def open(self, name: str, run: str | None = None) -> OpenSnapshot:
+        """The snapshot, to be read verified, with the manifest of that run (the first if none is named).
+
+        Raises as :meth:`manifests`.
+        """
+        manifest = self.manifest(name, run)
+        return OpenSnapshot(name, self._store.rows(name), manifest.document)
+
     def batches(self, name: str) -> Iterator[pa.RecordBatch]:
-        """The rows; after the last one their digest is compared with the recorded one. Raises as :meth:`manifests`."""
-        yield from self._store.batches(name, digest=self.manifest(name).digest)
+        """The rows, each chunk compared with the recorded leaves before it is given. Raises as :meth:`manifests`."""
+        snapshot = self.open(name)
+        try:
+            yield from snapshot.batches()
+        finally:
+            snapshot.close()
 
     def read(self, name: str) -> pa.Table:
         """All rows, verified. Raises as :meth:`manifests`."""
-        return self._store.read(name, digest=self.manifest(name).digest)
+        snapshot = self.open(name)
+        try:
+            return snapshot.to_arrow()
+        finally:
+            snapshot.close()
 
     def list(self) -> tuple[ListedSnapshot, ...]:
         """What is recorded and what lies in the store, by name."""

@@ -7,7 +7,7 @@ data back on any exception from here.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -98,10 +98,21 @@ class Recorder:
         What ``after`` raises comes through when the acts stand recorded already: they happened, their result
         must still not be handed out.
         """
-        with self._engine.begin() as connection:
-            ids = tuple(self._write(connection, act) for act in acts)
+        ids = self._written(acts)
         self._after()
         return ids
+
+    def announce(self, act: Act) -> str:
+        """Record an act that gives nothing out and that another one will follow soon, such as the start of a run.
+
+        It is as durable as any other, but ``after`` is left to the next act that is recorded.
+        """
+        (record,) = self._written([act])
+        return record
+
+    def _written(self, acts: Iterable[Act]) -> tuple[str, ...]:
+        with self._engine.begin() as connection:
+            return tuple(self._write(connection, act) for act in acts)
 
     def _write(self, connection: Connection, act: Act) -> str:
         if act.run is not None and act.closes and not runs.close_run(connection, run=act.run):
@@ -121,7 +132,7 @@ class Recorder:
             [{"outbox_id": record, "name": s.name, "algorithm": s.algorithm, "digest": s.digest} for s in act.subjects],
         )
         if act.event is not None:
-            connection.execute(insert(event_log).values(outbox_id=record, **_event_row(act.event)))
+            connection.execute(insert(event_log), {"outbox_id": record, **_event_row(act.event)})
         if act.run is not None and act.opens:
             runs.open_run(connection, run=act.run, kind=act.kind, opened=moment)
         return record

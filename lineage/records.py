@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, bindparam, select
 
 from lineage.outbox import outbox, payload
 from lineage.recorder import event_log, subject_index
+
+_FEW = 5
+"""rows that are fetched together where one is likely to do"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,15 @@ class Records:
         query = _records().join(event_log, event_log.c.outbox_id == outbox.c.id).where(event_log.c.run_id == run)
         return self._read(query)
 
+    def newest_by_subject_name(self, name: str, kind: str) -> Iterator[StoredRecord]:
+        """The same, the newest first, each read and checked when it is asked for."""
+        wanted = {"name": name, "kind": kind}
+        with self._engine.connect() as connection, connection.execute(_NEWEST_FIRST, wanted) as rows:
+            for row in rows.yield_per(_FEW):
+                record = StoredRecord(*row)
+                self._check(record)
+                yield record
+
     def all(self, kind: str | None = None) -> tuple[StoredRecord, ...]:
         """Every record (of a kind)."""
         return self._read(_of_kind(_records(), kind))
@@ -98,6 +110,13 @@ def _records() -> Select[Any]:
 
 def _by_subject() -> Select[Any]:
     return _records().join(subject_index, subject_index.c.outbox_id == outbox.c.id)
+
+
+_NEWEST_FIRST = (
+    _by_subject()
+    .where(subject_index.c.name == bindparam("name"), outbox.c.kind == bindparam("kind"))
+    .order_by(outbox.c.time.desc(), outbox.c.id.desc())
+)
 
 
 def _of_kind(query: Select[Any], kind: str | None) -> Select[Any]:

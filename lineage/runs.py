@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, String, Table, delete, insert, select
@@ -38,7 +39,8 @@ class OpenRun:
 def open_run(connection: Connection, *, run: str, kind: str, opened: str) -> None:
     """Note that ``run`` goes on in this process."""
     process = f"{os.getpid()}@{_boot()}@{_started(os.getpid())}"
-    connection.execute(insert(open_runs).values(run_id=run, kind=kind, opened=opened, host=_host(), process=process))
+    row = {"run_id": run, "kind": kind, "opened": opened, "host": _host(), "process": process}
+    connection.execute(insert(open_runs), row)
 
 
 def close_run(connection: Connection, *, run: str) -> bool:
@@ -61,6 +63,7 @@ def _goes_on(process: str) -> bool:
     return boot == _boot() and _started(int(pid)) in (started, None)
 
 
+@cache
 def _host() -> str:
     """Where process ids mean the same: this machine, and in it this namespace of processes."""
     link = Path("/proc/self/ns/pid")
@@ -68,6 +71,7 @@ def _host() -> str:
     return f"{socket.gethostname()} {_line('/etc/machine-id')} {namespace}"
 
 
+@cache
 def _boot() -> str:
     return _line("/proc/sys/kernel/random/boot_id")
 

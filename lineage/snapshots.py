@@ -1,73 +1,108 @@
 """Snapshots: the content-addressed results of retrievals, written once and verified when read.
 
-``snapshots/<name>/data.parquet`` holds the rows, ``snapshots/<name>/<run>.json`` the manifest of each run
-that gave them. The name is the hex of the td1 digest, or a random one for a table so small that its
-digest could be guessed (``docs/formats/snapshot.md``).
+``snapshots/<name>/data.parquet`` holds the rows (or one ``part-<chunk>.parquet`` each chunk),
+``snapshots/<name>/<run>.json`` the manifest of each run that gave them. The name is the hex of the td1 digest, or a
+random one for a table so small that its digest could be guessed (``docs/formats/snapshot.md``).
 """
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from governance.canonical import canonical_json
 from lineage.errors import NotDigestible, SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
-from lineage.objects import ObjectStore
+from lineage.objects import Objects, Staged
+from lineage.snapshot_names import (
+    TD1,
+    data_place,
+    folder,
+    manifest_of,
+    manifest_place,
+    name_parts,
+    part_file,
+    snapshot_name,
+)
+from lineage.snapshot_parquet import chunks_of, write_rows
+from lineage.snapshot_parts import SnapshotParts
+from lineage.snapshot_writing import Snapshot, Writing, manifest_document
+from lineage.stored_rows import StoredRows, unreadable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
     from lineage.td1 import TableDigest
 
-TD1 = "td1-sha256:"
-RANDOM = "random:"
-BATCH_ROWS = 65_536
+__all__ = ["Snapshot", "SnapshotStore"]
 
-_NAME = re.compile(r"(?P<kind>td1-sha256:|random:)(?P<hex>[0-9a-f]{64})", re.ASCII)
-_RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_PLACE = re.compile(rf"snapshots/(?P<random>random-)?(?P<hex>[0-9a-f]{{64}})/(?P<run>{_RUN.pattern})\.json", re.ASCII)
-"""Where a manifest lies; every other file below ``snapshots/`` is a stray one or rows."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a caller learns of the snapshot that its retrieval became."""
-
-    digest: str
-    """``td1-sha256:<hex>``"""
-    id: str
-    """The name it is stored and recorded under: the digest, or ``random:<hex>`` for a small table."""
-    run_id: str
-    """The OpenLineage run that made it."""
-    uri: str
-    rows: int
+_THREADS = 2
+"""that hash columns, beside the one that writes Parquet"""
 
 
 class SnapshotStore:
-    """Snapshots in an object store."""
+    """Snapshots in an object store. A store that does not answer is ObjectsUnreachable everywhere."""
 
-    def __init__(self, objects: ObjectStore, *, min_rows: int) -> None:
+    def __init__(self, objects: Objects, *, min_rows: int) -> None:
         self._objects, self._min_rows = objects, min_rows
 
-    def put(
-        self, table: pa.Table, digest: TableDigest, *, run: str, manifest: Mapping[str, Any]
+    def put(self, table: pa.Table, *, run: str, manifest: Mapping[str, Any]) -> tuple[Snapshot, bytes]:
+        """Store the rows (once) and this run's manifest; gives the snapshot and the exact manifest bytes.
+
+        Raises NotDigestible.
+        """
+        with self.writing(table) as writing:
+            return writing.put(run=run, manifest=manifest)
+
+    @contextmanager
+    def writing(self, table: pa.Table) -> Iterator[Writing]:
+        """Digest a table and write its Parquet at once, in threads of their own; nothing is there until it is put.
+
+            with store.writing(table) as writing:
+                validation = validate(table)  # meanwhile
+                snapshot, document = writing.put(run=run, manifest={"validation": validation})
+
+        Raises ObjectsUnreachable, NotDigestible.
+        """
+        from lineage.td1 import digest_table
+
+        with ThreadPoolExecutor(2) as pool, ExitStack() as stack:
+            staging = pool.submit(stack.enter_context, self._objects.stage(partial(write_rows, table)))
+            digesting = pool.submit(digest_table, table, threads=_THREADS)
+            try:
+                yield Writing(staging, digesting, self._finish)
+            finally:
+                staging.exception()  # what it enters is left here, not before
+
+    @contextmanager
+    def stage_parts(self, schema: pa.Schema) -> Iterator[SnapshotParts]:
+        """Room for a snapshot whose chunks other processes write; what is not put is gone afterwards.
+
+        with store.stage_parts(schema) as parts:
+            ...  # wherever chunk k is: parts.writer.write(k, rows_of_chunk_k)
+            snapshot, document = store.put_parts(parts, digest, run=run, manifest=manifest)
+        """
+        with self._objects.stage_parts() as staged:
+            yield SnapshotParts(staged, schema)
+
+    def put_parts(
+        self, parts: SnapshotParts, digest: TableDigest, *, run: str, manifest: Mapping[str, Any]
     ) -> tuple[Snapshot, bytes]:
-        """Store the rows (once) and this run's manifest; gives the snapshot and the exact manifest bytes."""
-        name = snapshot_name(digest.digest, rows=digest.rows, min_rows=self._min_rows)
-        place, data = _manifest(name, run), f"{_folder(name)}/data.parquet"
-        document = canonical_json({**manifest, **_content(digest), **_blinding(name), "v": 1, "run": run})
-        self._objects.create(data, lambda path: _write_parquet(table, path))
-        if not self._objects.create_bytes(place, document) and self._objects.read(place) != document:
-            raise SnapshotCorrupt(
-                f"Run {run} has stored another manifest of snapshot {name} before. Expected one retrieval for each run;"
-                " run the retrieval again."
-            )
-        return Snapshot(digest.digest, name, run, self._objects.path(data).as_uri(), digest.rows), document
+        """Store the chunks that were written (once) and this run's manifest, as :meth:`put` does.
+
+        :param digest: combined from the leaves of the chunks
+        :raises RetrievalBroken: a chunk is missing, or there is one too many
+        """
+        parts.check(digest.rows)
+        if not digest.rows:
+            return self.put(parts.schema.empty_table(), run=run, manifest=manifest)
+        name, document = self._described(digest, run, manifest)
+        place = self._place(name, digest.rows)
+        if place is None:
+            place = folder(name)
+            parts.commit(name)
+        return self._recordable(Snapshot(digest.digest, name, run, self._objects.uri(place), digest.rows), document)
 
     def document(self, name: str, run: str) -> bytes:
         """The manifest of one run as it lies here: it proves nothing until a signed record states its SHA-256.
@@ -76,7 +111,7 @@ class SnapshotStore:
         Raises UnknownSnapshot, and SnapshotCorrupt where it cannot be read.
         """
         try:
-            return self._objects.read(_manifest(name, run))
+            return self._objects.read(manifest_place(name, run))
         except FileNotFoundError as error:
             raise UnknownSnapshot(
                 f"There is no manifest of snapshot {name} and run {run} here. `provender snapshot list` shows the"
@@ -90,30 +125,33 @@ class SnapshotStore:
 
     def holds(self, name: str) -> bool:
         """Whether anything lies under this name. Raises UnknownSnapshot for what is no name."""
-        return next(self._objects.names(_folder(name)), None) is not None
+        return next(self._objects.names(folder(name)), None) is not None
 
     def names(self) -> tuple[str, ...]:
         """All names with a manifest, sorted; whether a record speaks of them is another question."""
-        places = (_PLACE.fullmatch(path) for path in self._objects.names("snapshots"))
-        found = {(RANDOM if place["random"] else TD1) + place["hex"] for place in places if place}
-        return tuple(sorted(found))
+        found = (manifest_of(place) for place in self._objects.names("snapshots"))
+        return tuple(sorted({one[0] for one in found if one}))
 
     def runs(self, name: str) -> tuple[str, ...]:
         """The runs that left a manifest under this name, sorted."""
-        places = (_PLACE.fullmatch(path) for path in self._objects.names(_folder(name)))
-        return tuple(place["run"] for place in places if place)
+        found = (manifest_of(place) for place in self._objects.names(folder(name)))
+        return tuple(one[1] for one in found if one)
+
+    def rows(self, name: str) -> StoredRows:
+        """The rows as they lie here, unverified: :class:`lineage.opened_snapshot.OpenSnapshot` compares each chunk."""
+        name_parts(name)
+        return StoredRows(self._objects, name)
+
+    def chunk(self, name: str, number: int) -> pa.Table:
+        """One chunk of the rows as it lies here, unverified. Raises UnknownSnapshot, SnapshotCorrupt."""
+        rows = self.rows(name)
+        try:
+            return rows.chunk(number)
+        finally:
+            rows.close()
 
     def read(self, name: str, *, digest: str | None = None) -> pa.Table:
-        """All rows, verified; ``digest`` as for :meth:`batches`. Raises as that does."""
-        import pyarrow as pa
-
-        batches = list(self.batches(name, digest=digest))
-        return pa.Table.from_batches(batches) if batches else self._parquet(name).schema_arrow.empty_table()
-
-    def batches(self, name: str, *, digest: str | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows in batches; after the last one the digest is compared.
-
-        A reader that stops early has read unverified rows: :class:`SnapshotCorrupt` can only come at the end.
+        """All rows, verified by their digest alone: for who has no recorded manifest at hand.
 
         :param digest: ``td1-sha256:<hex>`` that a recorded manifest states; a random name does not say it
         :raises UnknownSnapshot: there are no such rows
@@ -122,55 +160,55 @@ class SnapshotStore:
         """
         import pyarrow as pa
 
-        from lineage.td1 import Digester
+        from lineage.td1 import digest_table
 
-        expected = _expected(name, digest)
+        expected, rows = _expected(name, digest), self.rows(name)
         try:
-            with self._parquet(name) as file:
-                digester = Digester(file.schema_arrow)
-                for batch in file.iter_batches(BATCH_ROWS):
-                    digester.update(batch)
-                    yield batch
-                found = digester.finish().digest
-        except (pa.ArrowException, OSError, ValueError, NotDigestible) as error:
-            raise SnapshotCorrupt(
-                f"The rows of snapshot {name} cannot be read ({type(error).__name__}). Restore them from a backup."
-            ) from None  # what a library says may quote values
+            table = pa.concat_tables(
+                [rows.chunk(number) for number in range(rows.chunks())] or [rows.schema.empty_table()]
+            )
+            found = digest_table(table, threads=_THREADS).digest
+        except (pa.ArrowException, NotDigestible) as error:
+            raise unreadable(name, error) from None
+        finally:
+            rows.close()
         if found != expected:
-            compared = (
-                f"{found}, expected {expected}" if name.startswith(TD1) else "another digest than the recorded one"
-            )
+            raise _changed(name, found, expected)
+        return table
+
+    def _finish(
+        self, staged: Staged, digest: TableDigest, run: str, manifest: Mapping[str, Any]
+    ) -> tuple[Snapshot, bytes]:
+        name, document = self._described(digest, run, manifest)
+        place = self._place(name, digest.rows)
+        if place is None:
+            place = data_place(name)
+            staged.commit(place)
+        return self._recordable(Snapshot(digest.digest, name, run, self._objects.uri(place), digest.rows), document)
+
+    def _described(self, digest: TableDigest, run: str, manifest: Mapping[str, Any]) -> tuple[str, bytes]:
+        name = snapshot_name(digest.digest, rows=digest.rows, min_rows=self._min_rows)
+        manifest_place(name, run)  # before anything is stored: it refuses what is no run
+        retention = self._objects.retention
+        return name, manifest_document(manifest, name=name, run=run, digest=digest, retention=retention)
+
+    def _place(self, name: str, rows: int) -> str | None:
+        """Where all the rows lie already: the one file, the folder of the parts, or nowhere yet."""
+        there = {place.rpartition("/")[2] for place in self._objects.names(folder(name))}
+        if data_place(name).rpartition("/")[2] in there:
+            return data_place(name)
+        parts = {part_file(number) for number in range(chunks_of(rows))}
+        return folder(name) if parts and parts <= there else None
+
+    def _recordable(self, snapshot: Snapshot, document: bytes) -> tuple[Snapshot, bytes]:
+        """The snapshot, once its manifest is there as well: rows first, so that no manifest speaks of rows to come."""
+        place = manifest_place(snapshot.id, snapshot.run_id)
+        if not self._objects.create_bytes(place, document) and self._objects.read(place) != document:
             raise SnapshotCorrupt(
-                f"The stored rows of snapshot {name} give {compared}: they were changed after they were recorded."
-                " Restore them from a backup, or run the retrieval again."
+                f"Run {snapshot.run_id} has stored another manifest of snapshot {snapshot.id} before. Expected one"
+                " retrieval for each run; run the retrieval again."
             )
-
-    def _parquet(self, name: str) -> Any:
-        import pyarrow.parquet as pq
-
-        path = self._objects.path(f"{_folder(name)}/data.parquet")
-        if not path.exists():
-            raise UnknownSnapshot(f"There is no snapshot {name} here. `provender snapshot list` shows those that are.")
-        return pq.ParquetFile(path, page_checksum_verification=True)
-
-
-def snapshot_name(digest: str, *, rows: int, min_rows: int) -> str:
-    """The name under which a table is stored: its digest, or a random one where the content could be guessed."""
-    return digest if rows >= min_rows else RANDOM + secrets.token_hex(32)
-
-
-def name_parts(name: str) -> tuple[str, str]:
-    """The algorithm and the hex that a record's subject has for this name. Raises UnknownSnapshot."""
-    if match := _NAME.fullmatch(name):
-        return match["kind"].removesuffix(":"), match["hex"]
-    raise UnknownSnapshot(
-        f"{name!r} does not name a snapshot. Expected {TD1}<64 hex digits> (or {RANDOM}<64 hex digits> of a small one)."
-    )
-
-
-def _folder(name: str) -> str:
-    algorithm, digits = name_parts(name)
-    return f"snapshots/{'random-' if algorithm + ':' == RANDOM else ''}{digits}"
+        return snapshot, document
 
 
 def _expected(name: str, digest: str | None) -> str:
@@ -186,28 +224,9 @@ def _expected(name: str, digest: str | None) -> str:
     return digest
 
 
-def _manifest(name: str, run: str) -> str:
-    if not _RUN.fullmatch(run):
-        raise UnknownSnapshot(f"{run!r} does not name a run. Expected a UUID in lower case.")
-    return f"{_folder(name)}/{run}.json"
-
-
-def _blinding(name: str) -> dict[str, str]:
-    """Of a small snapshot the manifest's SHA-256 is published: with this, guessed rows cannot be confirmed by it."""
-    return {"blinding": secrets.token_hex(32)} if name.startswith(RANDOM) else {}
-
-
-def _content(digest: TableDigest) -> dict[str, Any]:
-    return {
-        "digest": digest.digest,
-        "rows": digest.rows,
-        "descriptor": digest.descriptor,
-        "column_roots": {column.name: column.root for column in digest.columns},
-        "leaves": {column.name: list(column.leaves) for column in digest.columns},
-    }
-
-
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    pq.write_table(table, path, compression="zstd", row_group_size=BATCH_ROWS, write_page_checksum=True)
+def _changed(name: str, found: str, expected: str) -> SnapshotCorrupt:
+    compared = f"{found}, expected {expected}" if name.startswith(TD1) else "another digest than the recorded one"
+    return SnapshotCorrupt(
+        f"The stored rows of snapshot {name} give {compared}: they were changed after they were recorded."
+        " Restore them from a backup, or run the retrieval again."
+    )

@@ -15,7 +15,7 @@ from governance.canonical import Json, json_sha256
 from lineage.artifact import PREFIX, ArtifactFile, ArtifactSignature
 from lineage.recorded_snapshots import RecordedManifest
 from lineage.recorder import Subject
-from lineage.snapshots import RANDOM
+from lineage.snapshot_names import RANDOM
 
 BUILD_TYPE = "https://provender.example/trainjob/v1"
 BUILDER = "https://provender.example/kubeflow/torchrun/v1"

@@ -2,62 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import pyarrow as pa
 
-from governance.canonical import canonical_json
 from lineage.errors import NotDigestible
-from lineage.td1.batches import coalesced
-from lineage.td1.encode import encoded
+from lineage.td1.chunk import draft, hashed, require_valid
 from lineage.td1.schema import logical_columns, require_same_columns
-from lineage.td1.slots import Array, InvalidArrow, Unencodable
-from lineage.td1.tree import CHUNK_ROWS, leaf_hash, root_from_columns, tree_hash
+from lineage.td1.table_digest import TableDigest, table_digest
+from lineage.td1.tree import CHUNK_ROWS
 from lineage.td1.types import LogicalType
+from lineage.td1.workers import Leaves, Submit, workers
 
-Mapper: TypeAlias = Callable[..., Iterable[Any]]
-"""The built-in ``map``, or one like ``ThreadPoolExecutor.map`` that keeps the order of results."""
-
-_ROWS_END: Final = 2**53
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnDigest:
-    """One column's part of a table digest, in lower-case hex."""
-
-    name: str
-    root: str
-    leaves: tuple[str, ...]
-    """One for each chunk of ``CHUNK_ROWS`` rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableDigest:
-    """The digest of a table, with what proves one column or finds one changed chunk."""
-
-    rows: int
-    descriptor: str
-    """RFC 8785 text naming the format's version, chunk size, rows and each column's logical type."""
-    columns: tuple[ColumnDigest, ...]
-    """Sorted by the UTF-8 bytes of their names."""
-
-    @property
-    def hex(self) -> str:
-        """The table root in lower-case hex."""
-        return root_from_columns(self.descriptor, {column.name: column.root for column in self.columns})
-
-    @property
-    def digest(self) -> str:
-        """``td1-sha256:`` and the table root."""
-        return f"td1-sha256:{self.hex}"
+_TOGETHER: Final = 4
+"""Columns of one piece of work: enough to be worth handing out, few enough to share out evenly and to hold at once."""
 
 
 class Digester:
-    """Digests rows as they come; holds on to at most one chunk of them.
+    """Digests rows as they come; holds on to at most one chunk of them, and what ``submit`` has not done yet.
 
     Batches may be of any size, and differ in Arrow type, encoding and column order as long as names
     and logical types are those of ``schema``. Their memory must not change before the chunk is full.
@@ -65,12 +31,14 @@ class Digester:
     batch's schema before it.
     """
 
-    def __init__(self, schema: pa.Schema, *, each: Mapper = map) -> None:
-        """``each`` maps the columns of a chunk to leaves, in order. Raises ``NotDigestible``."""
+    def __init__(self, schema: pa.Schema, *, submit: Submit | None = None) -> None:
+        """``submit`` has chunks hashed on other threads; None: on this one. Raises ``NotDigestible``."""
         self._kinds = logical_columns(schema)
-        self._each = each
-        self._leaves: list[list[bytes]] = [[] for _ in self._kinds]
-        self._pending: list[list[Array]] = [[] for _ in self._kinds]
+        self._submit = submit
+        self._columns = list(self._kinds.items())
+        self._running: deque[Future[Leaves]] = deque()
+        self._leaves: Leaves = []
+        self._pending: list[tuple[pa.RecordBatch, list[int]]] = []
         self._schema: pa.Schema | None = None
         self._order: list[int] = []
         self._rows = 0
@@ -87,7 +55,7 @@ class Digester:
         if self._result is not None:
             raise RuntimeError("this digest is finished; start another Digester")
         self._take_order(batch.schema)
-        _require_valid(batch)
+        require_valid(batch)
         start = 0
         while self._kinds and not self._failure and start < batch.num_rows:
             start += self._hold(batch, start)
@@ -101,9 +69,12 @@ class Digester:
         """
         if self._result is None:
             self._hash_chunk()
+            self._collect(wait=True)
             if self._failure is not None:
                 raise self._failure
-            self._result = TableDigest(self._rows, self._descriptor(), self._columns())
+            wide = len(self._kinds)
+            leaves = {name: self._leaves[number::wide] for number, name in enumerate(self._kinds)}
+            self._result = table_digest(self._kinds, leaves, rows=self._rows)
         return self._result
 
     def _take_order(self, schema: pa.Schema) -> None:
@@ -114,36 +85,33 @@ class Digester:
 
     def _hold(self, batch: pa.RecordBatch, start: int) -> int:
         count: int = min(CHUNK_ROWS - (self._rows - self._hashed), batch.num_rows - start)
-        for pending, number in zip(self._pending, self._order, strict=True):
-            pending.append(batch.column(number).slice(start, count))
+        self._pending.append((batch.slice(start, count), self._order))
         self._rows += count
         if self._rows - self._hashed == CHUNK_ROWS:
             self._hash_chunk()
         return count
 
     def _hash_chunk(self) -> None:
-        if self._rows == self._hashed or self._failure or not self._kinds:
-            return
-        try:
-            found = self._each(partial(_leaf, self._hashed), self._kinds, self._kinds.values(), self._pending)
-            for leaves, leaf in zip(self._leaves, found, strict=True):
-                leaves.append(leaf)
-        except NotDigestible as error:
-            self._failure = error
-        self._pending = [[] for _ in self._kinds]
-        self._hashed = self._rows
+        for start in range(0, len(self._columns) if self._pending and not self._failure else 0, _TOGETHER):
+            work = partial(_leaves, self._hashed, self._columns[start : start + _TOGETHER], start, self._pending)
+            if self._submit is None:
+                self._take(work)
+            else:
+                self._running.append(self._submit(work))
+        self._pending, self._hashed = [], self._rows
+        self._collect(wait=False)
 
-    def _descriptor(self) -> str:
-        if self._rows >= _ROWS_END:
-            raise NotDigestible("overflow", message=f"{self._rows} rows; td1 counts fewer than 2^53")
-        columns = [[name, kind.json] for name, kind in self._kinds.items()]
-        return canonical_json({"v": 1, "chunk": CHUNK_ROWS, "rows": self._rows, "cols": columns}).decode()
+    def _collect(self, *, wait: bool) -> None:
+        """Takes what is done, in the order of chunks and columns: of several failures the first one counts."""
+        while self._running and (wait or self._running[0].done()):
+            self._take(self._running.popleft().result)
 
-    def _columns(self) -> tuple[ColumnDigest, ...]:
-        return tuple(
-            ColumnDigest(name, tree_hash(leaves).hex(), tuple(leaf.hex() for leaf in leaves))
-            for name, leaves in zip(self._kinds, self._leaves, strict=True)
-        )
+    def _take(self, work: Callable[[], Leaves]) -> None:
+        if self._failure is None:
+            try:
+                self._leaves += work()
+            except NotDigestible as error:
+                self._failure = error
 
 
 def digest_table(table: pa.Table, *, threads: int = 1) -> TableDigest:
@@ -152,11 +120,11 @@ def digest_table(table: pa.Table, *, threads: int = 1) -> TableDigest:
 
 
 def digest_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, threads: int = 1) -> TableDigest:
-    """The digest of all rows of ``batches``, hashing up to ``threads`` columns at a time. Raises ``NotDigestible``."""
+    """The digest of all rows of ``batches``, hashed by up to ``threads`` threads. Raises ``NotDigestible``."""
     if threads == 1:
         return _digested(Digester(schema), batches)
-    with ThreadPoolExecutor(threads) as pool:
-        return _digested(Digester(schema, each=pool.map), batches)
+    with workers(threads) as submit:
+        return _digested(Digester(schema, submit=submit), batches)
 
 
 def _digested(digester: Digester, batches: Iterable[pa.RecordBatch]) -> TableDigest:
@@ -165,19 +133,15 @@ def _digested(digester: Digester, batches: Iterable[pa.RecordBatch]) -> TableDig
     return digester.finish()
 
 
-def _leaf(first_row: int, name: str, kind: LogicalType, arrays: Sequence[Array]) -> bytes:
-    try:
-        return leaf_hash(encoded(kind, coalesced(arrays)))
-    except Unencodable as error:
-        raise NotDigestible(error.kind, column=name, row=first_row + error.position, message=str(error)) from error
-    except InvalidArrow as error:
-        raise NotDigestible("invalid_arrow", column=name, message=str(error)) from error
-    except pa.ArrowInvalid:  # quotes values
-        raise NotDigestible("invalid_arrow", column=name, message="Arrow cannot read its own array") from None
-
-
-def _require_valid(batch: pa.RecordBatch) -> None:
-    try:
-        batch.validate()
-    except pa.ArrowInvalid as error:
-        raise NotDigestible("invalid_arrow", message=str(error)) from error
+def _leaves(
+    first_row: int,
+    columns: Sequence[tuple[str, LogicalType]],
+    start: int,
+    pieces: list[tuple[pa.RecordBatch, list[int]]],
+) -> Leaves:
+    """The leaves of some columns, the first of which is number ``start`` in descriptor order."""
+    drafts = [
+        draft(first_row, name, kind, [batch.column(order[number]) for batch, order in pieces])
+        for number, (name, kind) in enumerate(columns, start)
+    ]
+    return [hashed(parts) for parts in drafts]

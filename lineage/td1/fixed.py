@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from lineage.td1.slots import Mask, Slots, Unencodable, Values, first, room, widened, words
+from lineage.td1.floats import Floats
+from lineage.td1.slots import Array, Mask, Slots, Unencodable, Values, first, room, widened, words
 
 _INTEGERS: Final = {
     "i8": "i1",
@@ -19,10 +20,36 @@ _INTEGERS: Final = {
     "u32": "u4",
     "u64": "u8",
 }
-_NAN: Final = {"f4": 0x7FC0_0000, "f8": 0x7FF8_0000_0000_0000}
 _MICROSECONDS: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _DAY_MS: Final = 86_400_000
 _I32, _I64 = np.iinfo(np.int32), np.iinfo(np.int64)
+
+_STORED: Final[dict[type, np.dtype[Any]]] = {
+    pa.Int8Array: np.dtype("i1"),
+    pa.Int16Array: np.dtype("i2"),
+    pa.Int32Array: np.dtype("i4"),
+    pa.Int64Array: np.dtype("i8"),
+    pa.UInt8Array: np.dtype("u1"),
+    pa.UInt16Array: np.dtype("u2"),
+    pa.UInt32Array: np.dtype("u4"),
+    pa.UInt64Array: np.dtype("u8"),
+    pa.FloatArray: np.dtype("f4"),
+    pa.DoubleArray: np.dtype("f8"),
+    pa.Date32Array: np.dtype("i4"),
+    pa.TimestampArray: np.dtype("i8"),
+}
+"""Arrays whose memory, where nothing is missing, is td1's payload already (timestamps: in microseconds)."""
+
+
+def as_stored(array: Array) -> Values | Floats | None:
+    """The payload of ``array`` where it is the array's own memory: the most ordinary columns, without a detour."""
+    dtype = _STORED.get(type(array))
+    if dtype is None or array.null_count or not len(array):
+        return None
+    if isinstance(array, pa.TimestampArray) and array.type.unit != "us":
+        return None
+    values = np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+    return Floats(values) if dtype.kind == "f" else values
 
 
 def integers(slots: Slots, name: str) -> Values:
@@ -30,15 +57,13 @@ def integers(slots: Slots, name: str) -> Values:
     return words(slots, _INTEGERS[name])
 
 
-def floats(slots: Slots) -> Values:
-    """Doubles, or floats (float16 widened); one NaN for all NaNs."""
-    stored = slots.array.type
-    if pa.types.is_float16(stored):
+def floats(slots: Slots) -> Floats:
+    """Doubles, or floats (float16 widened)."""
+    width = slots.array.type.bit_width
+    if width == 16:
         with np.errstate(invalid="ignore"):  # a signalling NaN widens to a quiet one
-            values = words(slots, "f2").astype(np.float32)
-    else:
-        values = words(slots, "f8" if pa.types.is_float64(stored) else "f4")
-    return _one_nan(values)
+            return Floats(words(slots, "f2").astype(np.float32))
+    return Floats(words(slots, "f8" if width == 64 else "f4"))
 
 
 def dates(slots: Slots) -> Values:
@@ -76,20 +101,10 @@ def decimals(slots: Slots) -> Values:
     else:
         stored = words(slots, "i8", width=width // 8).reshape(-1, width // 8)
     wide = room(len(stored) * 4, "i8").reshape(-1, 4)
-    wide[:, : stored.shape[1]] = stored
-    wide[:, stored.shape[1] :] = stored[:, -1:] >> 63
+    sign = stored[:, -1] >> 63
+    for number in range(4):  # column by column: NumPy is slow at many short rows
+        wide[:, number] = stored[:, number] if number < stored.shape[1] else sign
     return wide.reshape(-1)
-
-
-def _one_nan(values: Values) -> Values:
-    with np.errstate(all="ignore"):
-        if not np.isnan(values.max(initial=0)):  # NumPy's maximum of anything and NaN is NaN
-            return values
-    integer = f"u{values.dtype.itemsize}"
-    result = room(len(values), integer)
-    np.copyto(result, values.view(integer))
-    result[np.isnan(values)] = _NAN[values.dtype.str[1:]]
-    return result
 
 
 def _first_is(one: Mask, other: Mask) -> bool:

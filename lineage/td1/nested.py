@@ -11,6 +11,8 @@ from lineage.td1.types import is_list_view, raw_name
 
 def items(slots: Slots) -> tuple[Index, Slots]:
     """The length of each list, 0 where there is none, and all their items in row order."""
+    if slots.index is None and slots.valid is None and not is_list_view(slots.array.type):
+        return _end_to_end(slots.array)
     starts, lengths = (taken(found, slots.index) for found in _ranges(slots.array))
     if slots.valid is not None:
         lengths = lengths * slots.valid
@@ -32,6 +34,23 @@ def field_at(slots: Slots, number: int) -> Slots:
     return opened(slots.array.field(number), slots.index, slots.valid)
 
 
+def _end_to_end(array: Array) -> tuple[Index, Slots]:
+    """Of lists that are all there and stand in the child one after the other."""
+    if pa.types.is_fixed_size_list(array.type):
+        size = array.type.list_size
+        return np.full(len(array), size, np.int64), opened(array.values.slice(array.offset * size, len(array) * size))
+    offsets = _offsets(array)
+    lengths, start, end = np.diff(offsets), int(offsets[0]), int(offsets[-1])
+    outside = start < 0 or end > len(array.values) or lengths.min(initial=0) < 0
+    require_valid_arrow(np.array(outside), "a list that leaves its child array")
+    return lengths, opened(array.values.slice(start, end - start))
+
+
+def _offsets(array: Array) -> Index:
+    large = pa.types.is_large_list(array.type)
+    return widened(memory(array, 1, "i8" if large else "i4", extra=1))
+
+
 def _ranges(array: Array) -> tuple[Index, Index]:
     stored = array.type
     if pa.types.is_fixed_size_list(stored):
@@ -40,8 +59,7 @@ def _ranges(array: Array) -> tuple[Index, Index]:
     if is_list_view(stored):
         dtype = "i8" if pa.types.is_large_list_view(stored) else "i4"
         return widened(memory(array, 1, dtype)), widened(memory(array, 2, dtype))
-    dtype = "i8" if pa.types.is_large_list(stored) else "i4"
-    offsets = widened(memory(array, 1, dtype, extra=1))
+    offsets = _offsets(array)
     return offsets[:-1], np.diff(offsets)
 
 

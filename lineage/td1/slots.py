@@ -81,6 +81,8 @@ def widened(values: Values) -> Index:
 def words(slots: Slots, dtype: str, *, width: int = 1) -> Values:
     """The fixed-width values, ``width`` numbers of ``dtype`` each in one flat array; 0 where there is none."""
     values = memory(slots.array, 1, dtype, width=width)
+    if slots.index is None and slots.valid is None:
+        return values
     if width > 1:
         values = values.reshape(-1, width)
     return _zeroed(taken(values, slots.index), slots.valid).reshape(-1)
@@ -152,9 +154,11 @@ def _runs(array: Array, index: Index | None, valid: Mask | None) -> Slots:
 
 
 def _narrowed(array: Array, index: Index | None, valid: Mask | None) -> Mask | None:
+    if array.null_count == 0:
+        return valid
     if pa.types.is_null(array.type):
         return np.zeros(len(array) if index is None else len(index), np.bool_)
-    if array.buffers()[0] is None or array.null_count == 0:
+    if array.buffers()[0] is None:
         return valid
     own = taken(_bitmap(array, 0), index)
     return own if valid is None else own & valid

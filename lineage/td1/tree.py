@@ -43,7 +43,9 @@ def root_from_columns(descriptor: str, column_roots: Mapping[str, str]) -> str:
     """
     _require_same_columns(descriptor, column_roots)
     names = sorted(column_roots, key=lambda name: name.encode())
-    columns = [leaf_hash((name.encode(), b"\x00", _root(name, column_roots[name]))) for name in names]
+    columns = [
+        leaf_hash((name.encode(), b"\x00", hash_of(column_roots[name], f"root of column {name!r}"))) for name in names
+    ]
     return tree_hash([leaf_hash((descriptor.encode(),)), *columns]).hex()
 
 
@@ -59,11 +61,12 @@ def _require_same_columns(descriptor: str, column_roots: Mapping[str, str]) -> N
         )
 
 
-def _root(name: str, text: str) -> bytes:
+def hash_of(text: str, what: str) -> bytes:
+    """The hash that ``text`` writes in lower-case hex. Raises ``SnapshotCorrupt`` where it is not one."""
     try:
-        root = bytes.fromhex(text)
+        found = bytes.fromhex(text)
     except ValueError:
-        root = b""
-    if len(root) != hashlib.sha256().digest_size or root.hex() != text:
-        raise SnapshotCorrupt(f"root of column {name!r} is {text!r}; expected 64 lower-case hex digits")
-    return root
+        found = b""
+    if len(found) != hashlib.sha256().digest_size or found.hex() != text:
+        raise SnapshotCorrupt(f"{what} is {text!r}; expected 64 lower-case hex digits")
+    return found

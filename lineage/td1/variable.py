@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lineage.td1.slots import (
     Array,
@@ -34,13 +35,31 @@ def offsets_and_data(slots: Slots) -> tuple[Index, Values]:
     return _ranges(slots, "i8" if large else "i4")
 
 
-def require_utf8(offsets: Index, data: Values) -> None:
-    """Raises ``Unencodable("invalid_utf8")`` at the first value that, by itself, is not UTF-8."""
+def text(slots: Slots) -> tuple[Index, Values]:
+    """As :func:`offsets_and_data`. Raises ``Unencodable("invalid_utf8")`` at the first value that is not UTF-8."""
+    offsets, data = offsets_and_data(slots)
+    if not _comes_from_text(slots):
+        _require_utf8(offsets, data)
+    return offsets, data
+
+
+def _comes_from_text(slots: Slots) -> bool:
+    """Whether a dictionary, shorter than what is taken from it, is UTF-8 throughout."""
+    if slots.index is None or len(slots.array) > len(slots.index):
+        return False
+    try:
+        _require_utf8(*offsets_and_data(Slots(slots.array, None, None)))
+    except (Unencodable, InvalidArrow):
+        return False  # in an entry that perhaps no row uses
+    return True
+
+
+def _require_utf8(offsets: Index, data: Values) -> None:
     if data.max(initial=0) < 0x80:
         return
-    # The whole may be UTF-8 while a value begins inside a character, and another ends there.
-    inside = np.take(data, offsets[:-1], mode="clip") & 0xC0 == 0x80
-    if not (inside & (offsets[1:] > offsets[:-1])).any() and _is_utf8(data):
+    # The whole may be UTF-8 while a value begins inside a character, where another ends.
+    starts = offsets[: np.searchsorted(offsets, len(data))]
+    if not (np.take(data, starts, mode="clip") & 0xC0 == 0x80).any() and _is_utf8(data):
         return
     for position, (start, end) in enumerate(pairwise(offsets.tolist())):
         if not _is_utf8(data[start:end]):
@@ -71,17 +90,40 @@ def _fixed(slots: Slots, width: int) -> tuple[Index, Values]:
 
 
 def _ranges(slots: Slots, dtype: str) -> tuple[Index, Values]:
-    offsets = memory(slots.array, 1, dtype, extra=1)
     if slots.index is not None:
-        return _gathered(slots.array, offsets, slots.index, slots.valid)
+        return _taken(slots, slots.index, dtype)
+    offsets = memory(slots.array, 1, dtype, extra=1)
     data = _data(slots.array)
     backwards = offsets[1:] < offsets[:-1]
     if backwards.any() or offsets[0] < 0 or offsets[-1] > len(data):
         raise InvalidArrow("found offsets of strings that run backwards or leave their buffer")
     if slots.valid is not None and (offsets[1:] > offsets[:-1])[~slots.valid].any():
         return _gathered(slots.array, offsets, np.arange(len(slots)), slots.valid)
-    wide = widened(offsets)
-    return wide - wide[0] if wide[0] else wide, data[wide[0] : wide[-1]]
+    start, end = int(offsets[0]), int(offsets[-1])
+    if start:
+        from_zero = room(len(offsets), "i8")
+        return np.subtract(offsets, offsets[0], out=from_zero), data[start:end]
+    return widened(offsets), data[:end]
+
+
+def _taken(slots: Slots, index: Index, dtype: str) -> tuple[Index, Values]:
+    """The values at ``index``: by Arrow's own means where all of the array is sound and not longer than the index."""
+    whole = _sound(slots.array, dtype) if len(slots.array) <= len(index) else None
+    if whole is None:
+        return _gathered(slots.array, memory(slots.array, 1, dtype, extra=1), index, slots.valid)
+    source = pa.Array.from_buffers(pa.large_binary(), len(slots.array), [None, *map(pa.py_buffer, whole)])
+    there = pa.array(index, mask=None if slots.valid is None else ~slots.valid)
+    found = pc.take(source, there, boundscheck=False)  # every index was checked
+    offsets = memory(found, 1, "i8", extra=1)
+    return offsets, _data(found)[: offsets[-1]]
+
+
+def _sound(array: Array, dtype: str) -> tuple[Index, Values] | None:
+    """All of a dictionary; None where one of its entries, perhaps one that no row uses, breaks Arrow's rules."""
+    try:
+        return _ranges(Slots(array, None, None), dtype)
+    except InvalidArrow:
+        return None
 
 
 def _gathered(array: Array, offsets: Values, index: Index, valid: Mask | None) -> tuple[Index, Values]:

@@ -1,4 +1,4 @@
-"""What several tests of lineage need: another Python process that runs code of the tests."""
+"""What several tests of lineage need: another Python process that runs code of the tests, and an S3."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.seaweedfs import S3Server, running_seaweedfs
+
 ROOT = Path(__file__).parents[2]
 Spawn = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A real S3 on loopback, one for all tests; each makes buckets of its own."""
+    with running_seaweedfs() as server:
+        yield server
 
 
 @pytest.fixture

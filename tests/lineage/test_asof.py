@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from governance.errors import WrongQuestion
 from lineage.asof import FeatureTable, point_in_time_join
 from lineage.canonical_table import ROW
+from lineage.duckdb_engine import Limits
 from lineage.errors import LossyCast, SourceUnreadable
 
 US = pa.timestamp("us", "UTC")
@@ -48,11 +51,25 @@ TIMES = {
     "days": (pa.date32(), 86400 * 10**9),
 }
 """name → type, and how many nanoseconds its smallest step is"""
-KEYS: dict[str, tuple[pa.DataType, Sequence[Any]]] = {
-    "integers": (pa.int64(), [None, 1, 2, -(2**62)]),
-    "strings": (pa.string(), [None, "", "a", "A", "ä"]),
-    "small integers": (pa.int32(), [None, 1, 2]),
+KEYS: dict[str, tuple[pa.DataType, pa.DataType, Sequence[Any]]] = {
+    "integers far apart": (pa.int64(), pa.int64(), [None, 1, 2, -(2**62)]),
+    "integers": (pa.int64(), pa.int32(), [None, 1, 2, -3]),
+    "large integers": (pa.uint64(), pa.uint64(), [None, 1, 2**64 - 1, 2**64 - 2]),
+    "strings": (pa.string(), pa.string(), [None, "", "a", "A", "ä"]),
+    "long and viewed strings": (pa.large_string(), pa.string_view(), [None, "", "a", "a string of some length"]),
+    "dictionaries": (pa.string(), pa.dictionary(pa.int8(), pa.string()), [None, "", "a", "b"]),
+    "dictionaries both": (
+        pa.dictionary(pa.int32(), pa.string()),
+        pa.dictionary(pa.int8(), pa.string()),
+        [None, "a", "b"],
+    ),
+    "small integers": (pa.int32(), pa.int64(), [None, 1, 2]),
+    "decimals": (pa.int64(), pa.decimal128(20, 2), [None, 1, 2]),
+    "numbers with a point": (pa.float64(), pa.float32(), [None, 0.5, 1.0, 2.0]),
+    "moments": (pa.timestamp("us", "UTC"), pa.timestamp("ns"), [None, datetime(2020, 1, 1), datetime(2020, 1, 2)]),  # noqa: DTZ001 - one type has no zone
+    "truths": (pa.bool_(), pa.bool_(), [None, True, False]),
 }
+"""name → type in the entity rows, type in the source, values"""
 STEPS = (-2, -1, 0, 1, 2)
 
 
@@ -102,10 +119,17 @@ def arrow(ticks: Sequence[int | None], kind: pa.DataType, step: int) -> pa.Array
     return pa.array([None if one is None else one // step for one in ticks], whole).cast(kind)
 
 
+def chopped(table: pa.Table, cuts: Sequence[int]) -> pa.Table:
+    """The same rows in other chunks."""
+    ends = [0, *sorted(cuts), len(table)]
+    parts = [table.slice(low, high - low) for low, high in pairwise(ends)]
+    return pa.concat_tables(parts)
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> dict[str, Any]:
     names = draw(st.permutations(NAMES))
-    key_kind, key_values = KEYS[draw(st.sampled_from(sorted(KEYS)))]
+    our_kind, their_kind, key_values = KEYS[draw(st.sampled_from(sorted(KEYS)))]
     key_count = draw(st.integers(0, 2))
     keys, event_timestamp, extra, *free = names[:2], names[2], names[3], *names[4:]
     views, tables = [], []
@@ -140,7 +164,7 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
             ttl=draw(st.sampled_from(ttls)),
             has_created=has_created,
         )
-        content = {name: pa.array([row[0][i] for row in view.rows], key_kind) for i, name in enumerate(theirs)}
+        content = {name: pa.array([row[0][i] for row in view.rows], their_kind) for i, name in enumerate(theirs)}
         content[at] = arrow([row[1] for row in view.rows], kind, step)
         content[created] = arrow([row[2] for row in view.rows], kind, step)
         content |= {
@@ -148,9 +172,8 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
             for i, name in enumerate(view.features.values())
         }
         views.append(view)
-        tables.append(
-            FeatureTable(pa.table(content), view.features, view.keys, at, created if has_created else None, view.ttl)
-        )
+        source = chopped(pa.table(content), draw(st.lists(st.integers(0, len(view.rows)), max_size=3)))
+        tables.append(FeatureTable(source, view.features, view.keys, at, created if has_created else None, view.ttl))
     whole = [base + n * step for n in STEPS for step in (10**3, 10**6, 10**9, 86400 * 10**9)]
     spine = draw(
         st.lists(
@@ -162,23 +185,24 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
     table = pa.table(
         {
             extra: pa.array([float(n) for n in range(len(spine))]),
-            keys[0]: pa.array([row[0][0] for row in spine], key_kind),
+            keys[0]: pa.array([row[0][0] for row in spine], our_kind),
             event_timestamp: arrow([row[1] for row in spine], moment, 1 if moment.unit == "ns" else 1000),
-            keys[1]: pa.array([row[0][1] for row in spine], key_kind),
+            keys[1]: pa.array([row[0][1] for row in spine], our_kind),
         }
     )
     rows = [(dict(zip(keys, row[0], strict=True)), row[1]) for row in spine]
     return {"table": table, "rows": rows, "views": views, "tables": tables, "event_timestamp": event_timestamp}
 
 
-@settings(max_examples=150, deadline=None)
-@given(world=worlds(), filter_by_created=st.booleans())
-def test_the_join_is_the_reference(world: dict[str, Any], filter_by_created: bool) -> None:  # noqa: FBT001
+@settings(max_examples=200, deadline=None)
+@given(world=worlds(), filter_by_created=st.booleans(), threads=st.sampled_from([1, 3]))
+def test_the_join_is_the_reference(world: dict[str, Any], filter_by_created: bool, threads: int) -> None:  # noqa: FBT001
     found = point_in_time_join(
         world["table"],
         world["tables"],
         event_timestamp=world["event_timestamp"],
         filter_by_created=filter_by_created,
+        limits=Limits(threads=threads),
     )
     expected = reference(world["rows"], world["views"], filter_by_created=filter_by_created)
     spine = world["table"].column_names
@@ -377,3 +401,29 @@ def test_a_ttl_is_exact_to_the_nanosecond(age: int, found: float | None, epoch: 
     never = pa.table({"patient": pa.array([9], pa.int64()), "t": pa.array([epoch - 10], US)})
     spine = pa.concat_tables([never, pa.table({"patient": pa.array([1], pa.int64()), "t": pa.array([epoch], US)})])
     assert column(join(table, spine=spine)) == [None, found]  # the first row keeps the source's row in reach
+
+
+BERLIN = pa.timestamp("us", "Europe/Berlin")
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_the_hour_that_a_clock_shows_twice_is_two_hours(fold: int) -> None:
+    """On 2024-10-27 clocks in Berlin went from 03:00 back to 02:00."""
+    zone = ZoneInfo("Europe/Berlin")
+    readings = [datetime(2024, 10, 27, 2, 10, tzinfo=zone, fold=one) for one in (0, 1)]
+    source = pa.table({"patient": [1, 1], "when": pa.array(readings, BERLIN), "alb": [0.0, 1.0]})
+    asked = datetime(2024, 10, 27, 2, 30, tzinfo=zone, fold=fold)
+    spine = pa.table({"patient": pa.array([1], pa.int64()), "t": pa.array([asked], BERLIN)})
+    for ttl in (None, timedelta(minutes=20)):
+        assert column(join(labs(rows=source, ttl=ttl), spine=spine)) == [fold]
+
+
+def test_the_hour_that_a_clock_leaves_out_is_no_time() -> None:
+    """On 2024-03-31 clocks in Berlin went from 02:00 on to 03:00."""
+    zone = ZoneInfo("Europe/Berlin")
+    reading = datetime(2024, 3, 31, 1, 59, tzinfo=zone)
+    source = pa.table({"patient": [1], "when": pa.array([reading], BERLIN), "alb": [4.0]})
+    asked = datetime(2024, 3, 31, 3, 0, tzinfo=zone)
+    spine = pa.table({"patient": pa.array([1], pa.int64()), "t": pa.array([asked], BERLIN)})
+    for minutes, found in ((1, 4.0), (0.5, None)):
+        assert column(join(labs(rows=source, ttl=timedelta(minutes=minutes)), spine=spine)) == [found]

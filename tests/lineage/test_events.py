@@ -15,7 +15,7 @@ from referencing import Registry, Resource
 from governance.canonical import canonical_json, parse_rfc3339
 from lineage import events
 from lineage.events import Dataset, Job, RunState, facet, run_event, source_dataset
-from lineage.source import FileState, SourceState, unobserved_source
+from lineage.sources.state import FileState, SourceState, TableState, unobserved_source
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT.parent / "shared" / "vectors" / "openlineage"
@@ -25,7 +25,17 @@ needs_spec = pytest.mark.skipif(not SPEC.exists(), reason="OpenLineage's schemas
 
 HEX = "ab" * 32
 RUN = "3f0c6d4e-0000-4000-8000-000000000001"
-SOURCE = SourceState("labs", "file:///data/labs.parquet", (FileState("/data/labs.parquet", 7, HEX),), "computed", "now")
+SOURCE_FILES = (FileState("/data/labs.parquet", 7, HEX),)
+OBJECT = SourceState("labs", "s3://b/k", (FileState("b/k", 7, etag='"e"', version_id="v"),), "stated", "now")
+TABLES = [
+    SourceState("labs", "file:///labs", SOURCE_FILES, "cached", "now", table)
+    for table in (
+        TableState("delta", "id", version=0),
+        TableState("iceberg", "id", snapshot_id="9007199254740993", metadata="file:///labs/metadata/1.json"),
+        TableState("iceberg", "id"),
+    )
+]
+SOURCE = SourceState("labs", "file:///data/labs.parquet", SOURCE_FILES, "computed", "now")
 FINDING = {"rule": "residency", "object": "o", "level": "deny", "path": ["a", "b"], "message": "m", "fix": "f"}
 OWN: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "provender_verdict": (
@@ -75,7 +85,7 @@ OWN: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "ProvenderSourceStateDatasetFacet",
         [
             dict(source_dataset(one).facets["provender_sourceState"])
-            for one in (SOURCE, unobserved_source("x", "sqlsource://x"))
+            for one in (SOURCE, OBJECT, *TABLES, unobserved_source("x", "sqlsource://x"))
         ],
     ),
 }

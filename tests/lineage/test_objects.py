@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -9,21 +10,22 @@ from subprocess import Popen
 import pytest
 
 from governance.errors import ConfigurationError
-from lineage.objects import INCOMPLETE, ObjectStore, replace_bytes
+from lineage.errors import ObjectsUnreachable
+from lineage.objects import INCOMPLETE, DirectoryObjects, replace_bytes
 
 Spawn = Callable[[str], "Popen[str]"]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "objects")
+def store(tmp_path: Path) -> DirectoryObjects:
+    return DirectoryObjects(tmp_path / "objects")
 
 
-def everything(store: ObjectStore) -> list[str]:
+def everything(store: DirectoryObjects) -> list[str]:
     return sorted(path.relative_to(store.root).as_posix() for path in store.root.rglob("*") if path.is_file())
 
 
-def test_an_object_is_created_once_and_never_changed(store: ObjectStore) -> None:
+def test_an_object_is_created_once_and_never_changed(store: DirectoryObjects) -> None:
     assert store.create_bytes("a/b/c.json", b"first")
     assert not store.create_bytes("a/b/c.json", b"second")
     assert store.read("a/b/c.json") == b"first"
@@ -34,7 +36,7 @@ def test_an_object_is_created_once_and_never_changed(store: ObjectStore) -> None
     "name",
     ["../x", "a/../../x", "a/../b", "/etc/passwd", "", ".", "a//b", "a/", "./a", "a\0b", "..", f"{INCOMPLETE}/x"],
 )
-def test_a_name_that_leads_elsewhere_is_refused(store: ObjectStore, name: str) -> None:
+def test_a_name_that_leads_elsewhere_is_refused(store: DirectoryObjects, name: str) -> None:
     with pytest.raises(ConfigurationError):
         store.create_bytes(name, b"x")
     with pytest.raises(ConfigurationError):
@@ -42,7 +44,7 @@ def test_a_name_that_leads_elsewhere_is_refused(store: ObjectStore, name: str) -
     assert not (store.root.parent / "x").exists()
 
 
-def test_a_symbolic_link_is_not_followed(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_symbolic_link_is_not_followed(store: DirectoryObjects, tmp_path: Path) -> None:
     store.create_bytes("a/real", b"x")
     (tmp_path / "secret").write_bytes(b"secret")
     (store.root / "a" / "file").symlink_to(tmp_path / "secret")
@@ -61,7 +63,7 @@ def test_a_symbolic_link_is_not_followed(store: ObjectStore, tmp_path: Path) -> 
 def test_the_root_itself_may_be_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "objects").symlink_to(tmp_path / "disk")
-    store = ObjectStore(tmp_path / "objects")
+    store = DirectoryObjects(tmp_path / "objects")
     store.create_bytes("a/b", b"x")
     assert store.read("a/b") == b"x"
     assert list(store.names("a")) == ["a/b"]
@@ -69,40 +71,41 @@ def test_the_root_itself_may_be_a_symbolic_link(tmp_path: Path) -> None:
 
 def test_a_relative_root_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    store = ObjectStore(Path("objects"))
+    store = DirectoryObjects(Path("objects"))
     monkeypatch.chdir("/")
     store.create_bytes("a", b"x")
     assert (tmp_path / "objects" / "a").read_bytes() == b"x"
 
 
-def test_names_are_sorted_as_text_and_missing_folders_are_empty(store: ObjectStore) -> None:
+def test_names_are_sorted_as_text_and_missing_folders_are_empty(store: DirectoryObjects) -> None:
     for name in ("f/a/b", "f/a-b", "f/.hidden", "g/x"):
         store.create_bytes(name, b"")
     assert list(store.names("f")) == ["f/.hidden", "f/a-b", "f/a/b"]
     assert list(store.names("nothing")) == []
 
 
-def test_a_failing_writer_leaves_nothing(store: ObjectStore) -> None:
+def test_a_failing_writer_leaves_nothing(store: DirectoryObjects) -> None:
     def write(path: Path) -> None:
         path.write_bytes(b"half")
-        raise OSError("the disk is full")
+        raise OSError(errno.ENOSPC, "what a library says")
 
-    with pytest.raises(OSError, match="disk is full"):
-        store.create("a/b", write)
+    with pytest.raises(ObjectsUnreachable, match="No space left on device"), store.stage(write):
+        pass
     assert everything(store) == []
     assert store.create_bytes("a/b", b"whole")
 
 
-def test_what_a_killed_writer_left_is_no_object_and_is_swept_by_the_next(store: ObjectStore, spawn: Spawn) -> None:
+def test_what_a_killed_writer_left_is_no_object_and_is_swept_by_the_next(store: DirectoryObjects, spawn: Spawn) -> None:
     code = f"""
 from pathlib import Path
 import time
-from lineage.objects import ObjectStore
+from lineage.objects import DirectoryObjects
 def write(path):
     path.write_bytes(b"half of it")
     print("writing", flush=True)
     time.sleep(600)
-ObjectStore(Path({str(store.root)!r})).create("a/b", write)
+with DirectoryObjects(Path({str(store.root)!r})).stage(write):
+    pass
 """
     killed, alive = spawn(code), spawn(code)
     for process in (killed, alive):

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from governance.canonical import canonical_json
 from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
-from lineage.objects import ObjectStore
+from lineage.objects import DirectoryObjects
 from lineage.recorded_snapshots import RecordedSnapshots
 from lineage.recorder import Act, Subject
 from lineage.records import Records
@@ -51,7 +51,7 @@ class Shelf:
     def put(self, table: pa.Table = TABLE, *, state: str | None = "COMPLETE", **changes: Any) -> Snapshot:
         run = str(uuid4())
         manifest = {key: value for key, value in {**MANIFEST, **changes}.items() if value is not None}
-        snapshot, document = self.store.put(table, digest_table(table), run=run, manifest=manifest)
+        snapshot, document = self.store.put(table, run=run, manifest=manifest)
         if state is not None:
             self.record(snapshot, document, state)
         return snapshot
@@ -76,7 +76,7 @@ class Shelf:
 def make_shelf(tmp_path: Path) -> Iterator[Callable[[int], Shelf]]:
     engine = catalogue(tmp_path)
     yield lambda min_rows: Shelf(
-        engine, SnapshotStore(ObjectStore(tmp_path / "objects"), min_rows=min_rows), tmp_path / "objects"
+        engine, SnapshotStore(DirectoryObjects(tmp_path / "objects"), min_rows=min_rows), tmp_path / "objects"
     )
     engine.dispose()
 

@@ -142,3 +142,24 @@ def test_an_erased_payload_is_no_record_any_more(engine: Engine) -> None:
 
 def _changed(one: Act, **changes: Any) -> Act:
     return Act(**{**one.__dict__, **changes})
+
+
+def test_an_announced_act_is_recorded_and_leaves_what_follows_to_the_next(engine: Engine) -> None:
+    called: list[int] = []
+    record = recorder(engine, after=lambda: called.append(len(Records(engine).by_run(RUN))))
+    announced = record.announce(act(RUN, "START", opens=True))
+    assert [one.id for one in Records(engine).by_run(RUN)] == [announced]
+    assert called == []
+    record.record(act(RUN, "COMPLETE", closes=True))
+    assert called == [2]
+
+
+def test_the_newest_records_come_first_and_only_those_asked_for_are_checked(engine: Engine) -> None:
+    recorder(engine).record(act(RUN, "START", opens=True))
+    recorder(engine).record(act(RUN, "COMPLETE", closes=True))
+    checked: list[str] = []
+    records = Records(engine, lambda found: checked.append(found.id))
+    newest = next(records.newest_by_subject_name(f"run:{RUN}", "retrieval"))
+    assert newest == Records(engine).by_subject_name(f"run:{RUN}", "retrieval")[-1]
+    assert checked == [newest.id]
+    assert list(records.newest_by_subject_name("run:nobody", "retrieval")) == []

@@ -128,6 +128,37 @@ def test_what_no_valid_row_uses_is_never_an_error() -> None:
     assert digest_table(named(("t", hidden))).digest == digest_table(named(("t", shown))).digest
 
 
+def coded(codes: list[int | None], text: pa.Array) -> pa.Table:
+    return named(("s", pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), text, safe=False)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(pa.array([b"\xc3\xa9", b"\xff"]).view(pa.string()), id="text that is not UTF-8"),
+        pytest.param(
+            pa.Array.from_buffers(
+                pa.string(), 2, [None, pa.array([0, 2, 1], pa.int32()).buffers()[1], pa.py_buffer("é".encode())]
+            ),
+            id="offsets that run backwards",
+        ),
+    ],
+)
+def test_an_entry_that_no_row_of_a_long_column_uses_may_be_anything(text: pa.Array) -> None:
+    found = digest_table(coded([0, None, 0, 0], text)).digest
+    assert found == digest_table(named(("s", pa.array(["é", None, "é", "é"])))).digest
+
+
+def test_an_entry_of_a_dictionary_is_named_by_the_first_row_that_uses_it() -> None:
+    text = pa.array([b"\xc3\xa9", b"\xff"]).view(pa.string())
+    assert failure(coded([0, None, 0, 1, 1], text)) == ("invalid_utf8", "s", 3)
+
+
+def test_a_column_of_nulls_needs_no_dictionary() -> None:
+    found = digest_table(coded([None, None], pa.array([], pa.string()))).digest
+    assert found == digest_table(named(("s", pa.array([None, None], pa.string())))).digest
+
+
 @pytest.mark.parametrize("name", ["b", "c"])
 def test_another_name_or_type_in_a_later_batch_is_a_schema_change(name: str) -> None:
     digester = Digester(pa.schema({"a": pa.int64(), "b": pa.int64()}))

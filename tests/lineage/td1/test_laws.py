@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import decimal
 import io
 import math
 import struct
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import feather
 
 from lineage.td1 import CHUNK_ROWS, Digester, digest_batches, digest_table
 from tests.lineage.td1.tables import NAMES, Column, columns, flat_types, values_of
@@ -96,23 +101,71 @@ def test_parquet_gives_back_the_same_digest(column: Column) -> None:
     assert digest_table(pq.read_table(file)) == digest_table(table)
 
 
-def test_duckdb_gives_back_the_same_digest() -> None:
-    table = pa.table(
-        {
-            "i": pa.array([1, None, -3], pa.int32()),
-            "x": pa.array([0.1, -0.0, None]),
-            "s": pa.array(["é", "", None]),
-            "t": pa.array([0, None, -1], pa.timestamp("us")),
-            "d": pa.array([None, 5, 6], pa.date32()),
-            "l": pa.array([["a", None], None, []], pa.list_(pa.string())),
-            "r": pa.array([{"k": 1, "j": True}, None, {"k": None, "j": False}]),
-            "b": pa.array([b"\xff", None, b""], pa.binary()),
-        }
-    )
+COMMON = pa.table(
+    {
+        "i": pa.array([1, None, -3], pa.int32()),
+        "u": pa.array([2**64 - 1, None, 0], pa.uint64()),
+        "x": pa.array([math.nan, -0.0, None]),
+        "s": pa.array(["é", "", None]),
+        "t": pa.array([0, None, -1], pa.timestamp("us")),
+        "z": pa.array([0, None, 1_700_000_000_000_001], pa.timestamp("us", "UTC")),
+        "d": pa.array([None, 5, 6], pa.date32()),
+        "l": pa.array([["a", None], None, []], pa.list_(pa.string())),
+        "r": pa.array([{"k": 1, "j": True}, None, {"k": None, "j": False}]),
+        "b": pa.array([b"\xff", None, b""], pa.binary()),
+        "m": pa.array([decimal.Decimal("-1.25"), None, decimal.Decimal(0)], pa.decimal128(20, 2)),
+    }
+)
+
+
+def through_duckdb(table: pa.Table) -> pa.Table:
     with duckdb.connect() as connection:
         connection.register("given", table)
         connection.execute("create table stored as from given")
-        assert digest_table(connection.sql("from stored").to_arrow_table()) == digest_table(table)
+        return connection.sql("from stored").to_arrow_table()
+
+
+def written_by_duckdb(table: pa.Table, path: Path) -> pa.Table:
+    with duckdb.connect() as connection:
+        connection.register("given", table)
+        connection.sql("from given").write_parquet(str(path), compression="zstd", row_group_size=2048)
+    return pq.read_table(path)
+
+
+def written_by_polars(table: pa.Table, path: Path) -> pa.Table:
+    pl.DataFrame(table).write_parquet(path, compression="lz4", row_group_size=2)
+    return pq.read_table(path)
+
+
+def through_polars(table: pa.Table) -> pa.Table:
+    return pl.DataFrame(table).rechunk().to_arrow()
+
+
+def written_as_feather(table: pa.Table, path: Path) -> pa.Table:
+    feather.write_feather(table, path, compression="zstd", chunksize=2)
+    return feather.read_table(path)
+
+
+@pytest.mark.parametrize("written", [written_by_duckdb, written_by_polars, written_as_feather])
+def test_every_writer_gives_back_the_same_digest(written: Callable[[pa.Table, Path], pa.Table], tmp_path: Path) -> None:
+    assert digest_table(written(COMMON, tmp_path / "table")) == digest_table(COMMON)
+
+
+@pytest.mark.parametrize("through", [through_duckdb, through_polars])
+def test_every_engine_gives_back_the_same_digest(through: Callable[[pa.Table], pa.Table]) -> None:
+    assert digest_table(through(COMMON)) == digest_table(COMMON)
+
+
+ENGINES = st.sampled_from([pa.int8(), pa.uint32(), pa.int64(), pa.float32(), pa.float64(), pa.bool_(), pa.string()])
+
+
+@given(columns(ENGINES), st.sampled_from([through_duckdb, through_polars]))
+@examples
+def test_engines_give_back_the_same_digest_of_any_values(
+    column: Column, through: Callable[[pa.Table], pa.Table]
+) -> None:
+    table = pa.table({"a": column.array})
+    assert digest_table(through(table)) == digest_table(table)
 
 
 @pytest.mark.parametrize("size", [1, 100, 65_535, 65_536, 65_537, 200_000])
@@ -189,3 +242,25 @@ def test_all_nans_are_one_nan_and_no_other_float_changes(bits: list[int]) -> Non
     one: Any = [struct.unpack("<d", struct.pack("<Q", number))[0] for number in bits]
     usual = pa.array([float("nan") if math.isnan(value) else value for value in one])
     assert digest(made) == digest(usual)
+
+
+@given(
+    places=st.lists(st.sampled_from([32_767, 32_768, 65_535, 0, 70_000, 131_000]), max_size=3),
+    stored=st.sampled_from([pa.float32(), pa.float64()]),
+    nulls=st.booleans(),
+)
+@settings(max_examples=20, deadline=None)
+def test_a_nan_counts_as_one_wherever_in_a_long_column_it_is(
+    *, places: list[int], stored: pa.DataType, nulls: bool
+) -> None:
+    rows = 2 * CHUNK_ROWS
+    integer = np.uint32 if stored == pa.float32() else np.uint64
+    usual = np.arange(rows).astype(stored.to_pandas_dtype())
+    usual[places] = math.nan
+    odd = usual.copy()
+    odd.view(integer)[places] = np.iinfo(integer).max  # another NaN
+    mask = np.arange(rows) % 7 == 3 if nulls else None
+    assert digest(pa.array(odd, stored, mask=mask)) == digest(pa.array(usual, stored, mask=mask))
+    assert places == [] or digest(pa.array(odd, stored, mask=mask)) != digest(
+        pa.array(np.nan_to_num(usual), stored, mask=mask)
+    )

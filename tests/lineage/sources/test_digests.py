@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from lineage import source
 from lineage.errors import SourceUnreadable
-from lineage.source import FileKey, file_key, observe_source, unobserved_source
+from lineage.sources import digests
+from lineage.sources.digests import FileKey, file_key, observe_source
+from lineage.sources.state import unobserved_source
 
 YEAR_2020 = 1_577_836_800
 
@@ -18,7 +19,7 @@ YEAR_2020 = 1_577_836_800
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of these tests count as old at once, unless a test says otherwise."""
-    monkeypatch.setattr(source, "SETTLED", -1)
+    monkeypatch.setattr(digests, "SETTLED", -1)
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -52,7 +53,7 @@ def test_a_changed_file_is_hashed_again_even_with_its_old_size_and_time(tmp_path
 
 
 def test_a_file_that_has_just_changed_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "SETTLED", 10**12)
+    monkeypatch.setattr(digests, "SETTLED", 10**12)
     cache: dict[FileKey, str] = {}
     path = write(tmp_path / "a", b"abc")
     assert [observe_source("labs", "", [path], cache).state for _ in range(2)] == ["computed", "computed"]
