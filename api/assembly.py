@@ -11,6 +11,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from governance.errors import ConfigurationError
+from lineage.repositories import remember
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
     from audit.keys import Keys
     from audit.ledger import Ledger
     from governance.policy import Policy
-    from lineage.objects import ObjectStore
+    from lineage.objects import Objects
+    from lineage.recorded_snapshots import RecordedSnapshots
     from lineage.recorder import Recorder
     from lineage.records import Records
     from lineage.snapshots import SnapshotStore
@@ -36,7 +40,7 @@ class Provender:
     ledger: Ledger
     recorder: Recorder
     records: Records
-    objects: ObjectStore
+    objects: Objects
     snapshots: SnapshotStore
 
     def policy(self) -> Policy:
@@ -44,6 +48,24 @@ class Provender:
         from governance.policy_file import load_policy
 
         return load_policy(self.settings.policy)
+
+    def recorded_snapshots(self) -> RecordedSnapshots:
+        """The snapshots as the signed records speak of them."""
+        from lineage.recorded_snapshots import RecordedSnapshots
+
+        return RecordedSnapshots(self.snapshots, self.records)
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the object store, for what needs files. Raises ConfigurationError where it is S3."""
+        from lineage.objects import DirectoryObjects
+
+        if isinstance(self.objects, DirectoryObjects):
+            return self.objects.root
+        raise ConfigurationError(
+            f"`governance: objects:` is {self.objects.location}. Expected a directory: model artifacts are files, and"
+            " are not kept on S3 yet. Train and serve from a repository whose objects are in a directory."
+        )
 
 
 def assemble(settings: Settings, *, create: bool = True) -> Provender:
@@ -57,12 +79,14 @@ def assemble(settings: Settings, *, create: bool = True) -> Provender:
     from audit.recorded import record_check
     from audit.statement import StatementSeal
     from lineage.database import database_errors, open_database
-    from lineage.objects import ObjectStore
+    from lineage.objects import open_objects
     from lineage.recorder import Recorder
     from lineage.records import Records
     from lineage.snapshots import SnapshotStore
+    from lineage.sources.s3 import S3Access
 
-    objects = ObjectStore(settings.objects)
+    access = S3Access(endpoint=settings.s3_endpoint)
+    objects = open_objects(settings.objects, access=access, retention=settings.retention)
     if not create:
         check_database(settings.database)
     engine = open_database(settings.database)
@@ -102,16 +126,23 @@ def opened(repo: Path, file: str | None = None, *, create: bool = True) -> Prove
 
     settings = load_settings(repo, file=file)
     with _OPENING:
-        return replace(
-            _connected(settings.repo, settings.project, settings.governance, create=create), settings=settings
+        parts = _connected(
+            settings.repo, settings.project, settings.governance, endpoint=settings.s3_endpoint, create=create
         )
+    remember(settings.repo, parts.recorded_snapshots)
+    return replace(parts, settings=settings)
+
+
+def open_repository(repo: Path) -> RecordedSnapshots:
+    """The recorded snapshots of ``repo``: the entry point of the group ``provender.repository``."""
+    return opened(repo, create=False).recorded_snapshots()
 
 
 @cache
-def _connected(repo: Path, project: str, governance: Governance, *, create: bool) -> Provender:
+def _connected(repo: Path, project: str, governance: Governance, *, endpoint: str | None, create: bool) -> Provender:
     from api.settings import Settings
 
-    return assemble(Settings(repo, project, {}, governance), create=create)
+    return assemble(Settings(repo, project, {}, governance, s3_endpoint=endpoint), create=create)
 
 
 def process_actor() -> str:

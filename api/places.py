@@ -8,7 +8,7 @@ from typing import Any
 
 from api.settings import Settings
 from governance.errors import ConfigurationError
-from governance.places import file_place, place_of, redis_places, sql_place
+from governance.places import file_place, place_of, redis_places, s3_place, sql_place
 
 
 def repository_places(settings: Settings) -> dict[str, tuple[str, ...]]:
@@ -22,14 +22,22 @@ def repository_places(settings: Settings) -> dict[str, tuple[str, ...]]:
         "online_store": online_places(settings.document.get("online_store", "sqlite"), repo),
         "registry": _registry_places(settings.document.get("registry"), repo),
         "database": (sql_place(settings.database, base=repo),),
-        "objects": (file_place(settings.objects, base=repo),),
+        "objects": (objects_place(settings),),
         "checkpoints": (file_place(settings.checkpoints, base=repo),),
+        **_offline_places(settings.document.get("offline_store"), repo),
     }
     if own.place:
         places["compute"] = (place_of(own.place, base=repo),)
     if ":" not in settings.keys.split("/")[0]:
         places["keys"] = (file_place(settings.keys, base=repo),)
     return {role: uris for role, uris in places.items() if uris}
+
+
+def objects_place(settings: Settings) -> str:
+    """Where the object store lies; on S3 with the endpoint that is not AWS's own, as for any other bucket."""
+    if not settings.objects.startswith("s3://"):
+        return file_place(settings.objects, base=settings.repo)
+    return s3_place(settings.objects, endpoint=settings.s3_endpoint)
 
 
 def online_places(block: Any, repo: Path) -> tuple[str, ...]:
@@ -47,6 +55,19 @@ def online_places(block: Any, repo: Path) -> tuple[str, ...]:
         url = "postgresql://{host}:{port}/{database}".format(**named)
         return (sql_place(url, base=repo, schema=str(named["db_schema"])),)
     return (f"{kind.rsplit('.', 1)[-1].lower()}://unknown",)
+
+
+def _offline_places(block: Any, repo: Path) -> dict[str, tuple[str, ...]]:
+    """Where the configured offline store keeps rows for a while: those that do not fit into memory, and exports."""
+    config = block if isinstance(block, Mapping) else {}
+    places: dict[str, tuple[str, ...]] = {}
+    if spill := config.get("spill_directory"):
+        places["spill"] = (file_place(str(spill), base=repo),)
+    if staging := config.get("staging_location"):
+        endpoint = config.get("staging_location_endpoint_override")
+        on_s3 = str(staging).startswith("s3://")
+        places["staging"] = (s3_place(staging, endpoint=endpoint) if on_s3 else place_of(str(staging), base=repo),)
+    return places
 
 
 def _registry_places(block: Any, repo: Path) -> tuple[str, ...]:

@@ -17,10 +17,13 @@ from typing import Any
 import yaml
 
 from governance.errors import ConfigurationError
+from lineage.objects import Retention
 
 FEAST_FILE = "feature_store.yaml"
 BASE64 = "FEATURE_STORE_YAML_BASE64"
 PURPOSE = "PROVENDER_PURPOSE"
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+RETENTION_MODES = ("GOVERNANCE", "COMPLIANCE")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,11 @@ class Governance:
     database: str = "sqlite:///data/provender.db"
     """SQLAlchemy URL of catalogue, events, graph and ledger"""
     objects: str = "data/objects"
-    """directory of snapshots and artifacts"""
+    """where snapshots and artifacts are: a directory, or ``s3://bucket/prefix``"""
+    retention_days: int = 0
+    """days for which S3 refuses to delete a new object (object lock); 0: as the bucket has it"""
+    retention_mode: str = "GOVERNANCE"
+    """``GOVERNANCE``, which a permission of its own may lift, or ``COMPLIANCE``, which nobody can"""
     origin: str = ""
     """name of the ledger (C2SP checkpoint origin); ``provender.example/<project>`` if empty"""
     keys: str = "data/keys"
@@ -54,6 +61,8 @@ class Settings:
     document: Mapping[str, Any]
     """the whole feature_store.yaml"""
     governance: Governance
+    s3_endpoint: str | None = None
+    """the S3 that is not AWS's own, from ``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL`` as boto3 reads them"""
 
     @property
     def policy(self) -> Path:
@@ -68,9 +77,21 @@ class Settings:
         return database_url(self.governance.database, base=self.repo)
 
     @property
-    def objects(self) -> Path:
-        """Root of the object store. Raises ConfigurationError for a URI."""
-        return self._directory("objects", self.governance.objects)
+    def objects(self) -> str:
+        """Where the object store is: an absolute directory, or ``s3://bucket/prefix`` untouched."""
+        value = self.governance.objects
+        return value if "://" in value else str(self.repo / value)
+
+    @property
+    def retention(self) -> Retention | None:
+        """What to ask of S3 for each new object. Raises ConfigurationError."""
+        days, mode = self.governance.retention_days, self.governance.retention_mode
+        if days < 0 or mode not in RETENTION_MODES:
+            raise ConfigurationError(
+                f"`governance: retention_days:` is {days} and `retention_mode:` is {mode!r}. Expected a number of days"
+                f" (0 for what the bucket does by itself), and {' or '.join(RETENTION_MODES)}."
+            )
+        return Retention(mode, days) if days else None
 
     @property
     def keys(self) -> str:
@@ -90,9 +111,7 @@ class Settings:
 
     def _directory(self, name: str, value: str) -> Path:
         if "://" in value:
-            raise ConfigurationError(
-                f"`governance: {name}:` is {value!r}. Expected a directory: object stores by URI are not there yet."
-            )
+            raise ConfigurationError(f"`governance: {name}:` is {value!r}. Expected a directory.")
         return self.repo / value
 
 
@@ -108,7 +127,9 @@ def load_settings(repo: Path, *, file: str | None = None, environ: Mapping[str, 
     project = document.get("project")
     if not isinstance(project, str) or not project:
         raise ConfigurationError(f"{path} has no `project:`. Expected the name of the Feast project.")
-    return Settings(repo.resolve(), project, document, _governance(document.get("governance"), str(path)))
+    governance = _governance(document.get("governance"), str(path))
+    endpoint = next((environ[name] for name in ENDPOINTS if environ.get(name)), None)
+    return Settings(repo.resolve(), project, document, governance, s3_endpoint=endpoint)
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> str:

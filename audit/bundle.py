@@ -38,7 +38,7 @@ class BundleRefused(AnswerIsNo):
 
 
 class ObjectReader(Protocol):
-    """Reads stored objects by name; ``lineage.objects.ObjectStore`` is one."""
+    """Reads stored objects by name; ``lineage.objects.DirectoryObjects`` is one."""
 
     def read(self, name: str) -> bytes:
         """The bytes of an object. Raises FileNotFoundError."""

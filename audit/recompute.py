@@ -12,14 +12,19 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audit.verify.errors import Malformed
 from audit.verify.steps import Table
 from audit.verify.trust import VerifyUsage
 from lineage.errors import NotDigestible
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SIGNATURE = "model.sig"
-_NAME = re.compile(r"snapshots/(random-)?[0-9a-f]{64}/data\.parquet|artifacts/[0-9a-f]{64}")
+_NAME = re.compile(r"snapshots/(random-)?[0-9a-f]{64}|artifacts/[0-9a-f]{64}")
+_PART = re.compile(r"part-(\d{5,})\.parquet")
 
 
 class DataDirectory:
@@ -34,10 +39,11 @@ class DataDirectory:
         self._roots = (directory, directory / "objects", *(one / "data" / "objects" for one in repositories))
 
     def table(self, snapshot: str) -> Table | None:
-        """The td1 digest of the rows in ``data.parquet``, computed again. Raises Malformed for unreadable rows."""
+        """The td1 digest of the stored rows, computed again. Raises Malformed for unreadable rows."""
         name = snapshot.removeprefix("td1-sha256:").replace(":", "-")
-        path = self._find(f"snapshots/{name}/data.parquet")
-        return None if path is None else _digest(path)
+        folder = self._find(f"snapshots/{name}")
+        files = () if folder is None else _parquet_files(folder)
+        return _digest(files) if files else None
 
     def model_files(self, model: str) -> list[tuple[str, int, str]] | None:
         """Path, size and SHA-256 of each file but the signature. Raises Malformed where one cannot be read."""
@@ -56,15 +62,30 @@ class DataDirectory:
         return next((path for root in self._roots if (path := root / name).exists()), None)
 
 
-def _digest(path: Path) -> Table:
+def _parquet_files(folder: Path) -> tuple[Path, ...]:
+    """The one file of all rows, or those of the chunks in order."""
+    if (whole := folder / "data.parquet").exists():
+        return (whole,)
+    parts = ((match, path) for path in folder.iterdir() if (match := _PART.fullmatch(path.name)))
+    return tuple(path for _, path in sorted((int(match[1]), path) for match, path in parts))
+
+
+def _batches(files: tuple[Path, ...]) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq
+
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches()
+
+
+def _digest(files: tuple[Path, ...]) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from lineage.td1 import digest_batches
 
     try:
-        with pq.ParquetFile(path) as file:
-            found = digest_batches(file.schema_arrow, file.iter_batches())
+        found = digest_batches(pq.read_schema(files[0]), _batches(files))
     except (pa.ArrowException, NotDigestible, OSError) as error:
         raise Malformed(f"the stored table cannot be read: {str(error).splitlines()[0]}") from error
     return Table(found.digest, {column.name: column.root for column in found.columns})

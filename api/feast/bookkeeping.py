@@ -6,8 +6,9 @@ It is cleared by the fields of the messages, never by name in their JSON, where 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 META = frozenset({"meta"})
@@ -57,6 +58,13 @@ def _clear(message: Message, fields: frozenset[str]) -> None:
     for field, value in message.ListFields():
         if field.name in fields:
             message.ClearField(field.name)
-        elif field.message_type is not None and not field.message_type.GetOptions().map_entry:
-            for each in value if field.is_repeated else [value]:
+        elif field.message_type is not None:
+            for each in _messages(field.message_type, value if field.is_repeated else [value]):
                 _clear(each, fields)
+
+
+def _messages(kind: Descriptor, values: Any) -> Iterable[Message]:
+    """The messages among the values of a field; a map's are behind its keys, if it holds messages at all."""
+    if not kind.GetOptions().map_entry:
+        return tuple(values)
+    return tuple(values.values()) if kind.fields_by_name["value"].message_type is not None else ()

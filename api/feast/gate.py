@@ -82,7 +82,7 @@ class ApplyGate:
     def allowed(self) -> str | None:
         """Version of the definitions that the last recorded decision let in; None before one, and after a teardown."""
         name = _subject_name(self._parts.settings.project)
-        for record in reversed(self._parts.records.by_subject_name(name, "decision")):
+        for record in self._parts.records.newest_by_subject_name(name, "decision"):
             decision = record.predicate
             if decision["gate"] == TEARDOWN:
                 return None

@@ -16,8 +16,30 @@ from governance.errors import ConfigurationError
 from governance.policy_file import load_policy
 
 
-def parts_of_registry(config: RegistryConfig, repo: Path | None) -> Provender:
+def parts_of_registry(config: RegistryConfig, repo: Path | str | None) -> Provender:
     """The parts that ``registry: governance:`` leads to. Raises WrongQuestion."""
+    repo, file = _named(config, repo)
+    _check(load_settings(repo, file=file))
+    return opened(repo, file)
+
+
+def parts_of(config: RepoConfig) -> Provender:
+    """The same, with the stores that Feast really uses: ``-f other.yaml`` may name others than the governance file."""
+    parts = parts_of_registry(config.registry, config.repo_path)
+    return replace(parts, settings=settings_of(config))
+
+
+def settings_of(config: RepoConfig) -> Settings:
+    """The settings alone, with the stores that Feast really uses; nothing is opened. Raises WrongQuestion."""
+    repo, file = _named(config.registry, config.repo_path)
+    read = load_settings(repo, file=file)
+    settings = replace(read, document={**read.document, **_stores(config)})
+    _check(settings)
+    return settings
+
+
+def _named(config: RegistryConfig, repo: Path | str | None) -> tuple[Path, str | None]:
+    """The repository, and the file that holds its governance block where one is named."""
     if repo is None:
         raise ConfigurationError(
             "A governed repository needs its path: open it with FeatureStore(repo_path=...), not from a bare"
@@ -28,16 +50,7 @@ def parts_of_registry(config: RegistryConfig, repo: Path | None) -> Provender:
         raise ConfigurationError(
             f"`registry: governance:` is {file!r}. Expected the file that holds the governance block."
         )
-    _check(load_settings(repo.resolve(), file=file))
-    return opened(repo.resolve(), file)
-
-
-def parts_of(config: RepoConfig) -> Provender:
-    """The same, with the stores that Feast really uses: ``-f other.yaml`` may name others than the governance file."""
-    parts = parts_of_registry(config.registry, None if config.repo_path is None else Path(config.repo_path))
-    settings = replace(parts.settings, document={**parts.settings.document, **_stores(config)})
-    _check(settings)
-    return replace(parts, settings=settings)
+    return Path(repo).resolve(), file
 
 
 def _check(settings: Settings) -> None:
@@ -47,8 +60,9 @@ def _check(settings: Settings) -> None:
 
 
 def _stores(config: RepoConfig) -> Mapping[str, Any]:
-    online = config.online_config
+    online, offline = config.online_config, config.offline_config
     return {
         "online_store": online.model_dump() if hasattr(online, "model_dump") else online,
+        "offline_store": offline.model_dump() if hasattr(offline, "model_dump") else offline,
         "registry": {"path": config.registry.path},
     }

@@ -14,25 +14,33 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.saved_dataset import SavedDatasetStorage
 
 from api.feast.denial import FeastRefused, NotOffered, told_to_feast
+from api.feast.distributed import ChunkedJob
+from lineage.opened_snapshot import OpenSnapshot
 from lineage.snapshots import Snapshot
 
 
 class GovernedRetrievalJob(RetrievalJob):
     """One job, one run, one snapshot, whichever threads ask for it.
 
-    :param run: executes the engine's job, records, and gives the canonical rows with their snapshot.
+    :param run: executes the engine's job, records, and gives the snapshot; with the canonical rows, unless they stayed
+        on the machines of an engine.
     :param copy: writes canonical rows to a storage if the labels allow its place.
+    :param opened: the stored snapshot, to be read verified.
+    :param export: writes canonical rows to the configured staging location; None where there is none.
     """
 
     def __init__(
         self,
         inner: RetrievalJob,
-        run: Callable[[RetrievalJob], tuple[pa.Table, Snapshot]],
+        run: Callable[[RetrievalJob], tuple[pa.Table | None, Snapshot]],
         copy: Callable[[pa.Table, SavedDatasetFileStorage, bool], None],
+        opened: Callable[[Snapshot], OpenSnapshot],
+        *,
+        export: Callable[[pa.Table], list[str]] | None = None,
     ) -> None:
-        self._inner, self._run, self._copy = inner, run, copy
+        self._inner, self._run, self._copy, self._opened, self._export = inner, run, copy, opened, export
         self._once = Lock()
-        self._done: tuple[pa.Table, Snapshot] | None = None
+        self._done: tuple[pa.Table | None, Snapshot] | None = None
         self._failed: str | None = None
 
     @property
@@ -50,9 +58,24 @@ class GovernedRetrievalJob(RetrievalJob):
                 " suite into expectations/<feature service>.json, which every retrieval of the service is held against."
             )
         with self._once, told_to_feast():
-            return self._result()[0]
+            rows, snapshot = self._result()
+            return self._opened(snapshot).to_arrow() if rows is None else rows
 
-    def _result(self) -> tuple[pa.Table, Snapshot]:
+    def to_spark_df(self) -> Any:
+        """The stored snapshot as a Spark DataFrame in the spine's order. Raises NotOffered for another engine's job."""
+        return self._stored("to_spark_df", "Spark")
+
+    def to_ray_dataset(self) -> Any:
+        """The stored snapshot as a Ray dataset in the spine's order. Raises NotOffered for another engine's job."""
+        return self._stored("to_ray_dataset", "Ray")
+
+    def _stored(self, way: str, engine: str) -> Any:
+        if not isinstance(self._inner, ChunkedJob) or self._inner.engine != engine:
+            self._refuse(way)
+        with self._once, told_to_feast():
+            return self._inner.stored(self._opened(self._result()[1]))
+
+    def _result(self) -> tuple[pa.Table | None, Snapshot]:
         if self._failed is not None:
             raise FeastRefused(
                 f"This retrieval has failed already ({self._failed}), and its run is closed. Ask again with"
@@ -107,18 +130,33 @@ class GovernedRetrievalJob(RetrievalJob):
             "to_sql() is refused: what the query returns would leave unrecorded. Use to_df() or to_arrow()."
         )
 
-    def to_remote_storage(self) -> NoReturn:
-        """Refused: the engine would export rows that were not recorded."""
-        raise NotOffered(
-            "to_remote_storage() is refused: it would leave unrecorded. The snapshot's `uri` names the stored rows."
-        )
+    def supports_remote_storage_export(self) -> bool:
+        """Whether the offline store is configured with a ``staging_location``."""
+        return self._export is not None
+
+    def to_remote_storage(self) -> list[str]:
+        """Write the snapshot's rows below the staging location, where they may lie; gives URIs of Parquet files.
+
+        Raises NotOffered without one, FeastDenied for a place that the labels exclude.
+        """
+        if self._export is None:
+            raise NotOffered(
+                "to_remote_storage() needs a place to write to. Set `offline_store: staging_location:` to a directory"
+                " or to s3://bucket/prefix. The snapshot's `uri` names the stored rows."
+            )
+        rows = self.to_arrow()
+        with told_to_feast():
+            return self._export(rows)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("to_"):
-            raise NotOffered(
-                f"{name}() is refused: it would pass the engine's rows by the record. Use to_df() or to_arrow()."
-            )
+            self._refuse(name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _refuse(self, way: str) -> NoReturn:
+        raise NotOffered(
+            f"{way}() is refused: it would pass the engine's rows by the record. Use to_df() or to_arrow()."
+        )
 
 
 class RefusedJob(RetrievalJob):

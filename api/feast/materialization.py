@@ -20,8 +20,8 @@ from lineage import events
 from lineage.canonical_table import canonical_table
 from lineage.events import Dataset, Job, facet
 from lineage.recorder import Act, Subject
-from lineage.snapshots import snapshot_name
-from lineage.source import SourceState
+from lineage.snapshot_names import snapshot_name
+from lineage.sources.state import SourceState
 from lineage.td1 import digest_table
 
 

@@ -30,9 +30,10 @@ def refuse_outside_acts(way: str) -> None:
     """Raise NotOffered where no act of the provider asks for rows by ``way``."""
     if not _OWN.get():
         raise NotOffered(
-            f"{way}: rows would leave without a verdict and a record. Use get_historical_features() or materialize() of"
-            " a FeatureStore over this repository. On-demand views are computed when they are read; materializing one"
-            " that has write_to_online_store, and Feast's offline server, are not offered yet."
+            f"{way}: rows would leave or be written without a verdict and a record. Use get_historical_features(),"
+            " materialize() or write_to_offline_store() of a FeatureStore over this repository. On-demand views are"
+            " computed when they are read; materializing one that has write_to_online_store, and Feast's offline"
+            " server, are not offered yet."
         )
 
 

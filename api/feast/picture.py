@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from feast.infra.data_sources.contrib.iceberg_catalog.iceberg_source import IcebergSource
+from feast.protos.feast.core.DataSource_pb2 import DataSource as DataSourceProto
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.protos.feast.types.Value_pb2 import ValueType
 from google.protobuf.json_format import MessageToDict
@@ -15,6 +18,7 @@ from api.feast.bookkeeping import CLASS, META, without
 from governance.assets import Asset, Definitions, Field, Input
 from governance.errors import ConfigurationError
 from governance.places import kafka_places, place_of, s3_place
+from governance.validation.applicable import suite_files
 
 DUMMY_ENTITY = "__dummy"
 """The entity that Feast gives to views without one."""
@@ -26,8 +30,16 @@ _UNGOVERNED = ("feature_tables", "label_views", "validation_references")
 def draw(registry: RegistryProto, *, project: str, repo: Path) -> Definitions:
     """All objects of ``project`` in the registry; relative paths of sources are below ``repo``.
 
-    Raises ConfigurationError for objects that cannot be judged: of another project, or of a kind not known here.
+    Of a registry of the same bytes it is the same picture, drawn once. Raises ConfigurationError for objects that
+    cannot be judged: of another project, or of a kind not known here.
     """
+    suites = frozenset(path.stem for path in suite_files(repo / "expectations"))
+    return _drawn(registry.SerializeToString(deterministic=True), project, repo, suites)
+
+
+@lru_cache(maxsize=8)
+def _drawn(content: bytes, project: str, repo: Path, suites: frozenset[str]) -> Definitions:
+    registry = RegistryProto.FromString(content)
     _refuse_what_cannot_be_judged(registry, project)
     views = _view_kinds(registry)
     sources = {proto.name: _source_places(proto, repo) for proto in registry.data_sources}
@@ -37,7 +49,7 @@ def draw(registry: RegistryProto, *, project: str, repo: Path) -> Definitions:
         *(_feature_view("feature_view", proto, views, sources, repo) for proto in registry.feature_views),
         *(_feature_view("stream_feature_view", proto, views, sources, repo) for proto in registry.stream_feature_views),
         *(_on_demand(proto, views) for proto in registry.on_demand_feature_views),
-        *(_service(proto, views) for proto in registry.feature_services),
+        *(_service(proto, views, suites) for proto in registry.feature_services),
         *(_saved_dataset(proto, repo) for proto in registry.saved_datasets),
         *(_permission(proto) for proto in registry.permissions),
     ]
@@ -104,7 +116,14 @@ def _source_places(proto: Any, repo: Path) -> tuple[str, ...]:
         return kafka_places(proto.kafka_options.kafka_bootstrap_servers, proto.kafka_options.topic)
     if options in ("request_data_options", "push_options", None):
         return ()  # the data comes with the request or by push: it lies nowhere of its own
+    if proto.type == DataSourceProto.BATCH_ICEBERG:
+        return (iceberg_place(IcebergSource.from_proto(proto)),)
     return (f"{options.removesuffix('_options')}://unknown",)
+
+
+def iceberg_place(source: Any) -> str:
+    """The place of an Iceberg table: its catalogue, which alone knows where the files lie, and its name there."""
+    return f"iceberg://{source.catalog_name}/{source.namespace}.{source.iceberg_table}"
 
 
 def _entity(proto: Any) -> Asset:
@@ -142,7 +161,7 @@ def _feature_view(
         facts={
             "description": spec.description,
             "online": spec.online,
-            "offline": spec.offline,
+            "offline": getattr(spec, "offline", False),  # stream views have no such field
             "ttl_seconds": spec.ttl.seconds,
             "entities": [name for name in spec.entities if name != DUMMY_ENTITY],
             "join_keys": [column.name for column in spec.entity_columns if column.name != f"{DUMMY_ENTITY}_id"],
@@ -180,10 +199,12 @@ def _on_demand_input(source: Any, views: Mapping[str, str]) -> Input:
     return _projection(source.feature_view_projection, views)
 
 
-def _service(proto: Any, views: Mapping[str, str]) -> Asset:
+def _service(proto: Any, views: Mapping[str, str], suites: frozenset[str]) -> Asset:
     spec = proto.spec
     inputs = tuple(_projection(projection, views) for projection in spec.features)
-    return _plain("feature_service", spec, inputs=inputs, facts={"description": spec.description})
+    return _plain(
+        "feature_service", spec, inputs=inputs, facts={"description": spec.description, "suite": spec.name in suites}
+    )
 
 
 def _projection(projection: Any, views: Mapping[str, str]) -> Input:

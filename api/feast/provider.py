@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 from feast.feature_service import FeatureService
 from feast.feature_view import FeatureView
@@ -26,35 +23,35 @@ from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDataset
 
 from api.assembly import Provender
-from api.feast.asof_store import write_parquet
+from api.feast import distributed
+from api.feast.asking import asked, numbered
+from api.feast.asof_store import AsofOfflineStore
 from api.feast.caller import current_caller
 from api.feast.denial import NotOffered, told_to_feast
+from api.feast.distributed import ChunkedJob, written_chunks
+from api.feast.file_acts import FileActs
 from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of
-from api.feast.guarded_stores import GuardedOfflineStore, GuardedOnlineStore, refuse_offline_write
-from api.feast.job import GovernedRetrievalJob, RefusedJob
+from api.feast.guarded_stores import GuardedOfflineStore, GuardedOnlineStore
+from api.feast.job import GovernedRetrievalJob
+from api.feast.judging import Judging, purpose_under
 from api.feast.materialization import Materialization
+from api.feast.offline_files import Staging
 from api.feast.online_gate import OnlineGate, as_registered
 from api.feast.online_writes import watched, watching, written_table
 from api.feast.own_acts import ending, own_act
-from api.feast.picture import draw
+from api.feast.pulled import PullRequest, logs_request, saved_dataset_request
 from api.feast.registry_store import open_stores
 from api.feast.request import RetrievalRequest
 from api.feast.retrieval import Retrieval
-from api.feast.sources import files_now, observe_views
-from api.places import repository_places
-from api.settings import PURPOSE
+from api.feast.sources import Read, check_views, keys_now, observe_views, one_state
 from governance.assets import Definitions, Input
-from governance.decide import decide
 from governance.errors import ConfigurationError
-from governance.places import place_of
-from governance.policy import Policy
-from governance.purposes import current_purpose
-from governance.verdict import Gate, Verdict
-from lineage.canonical_table import ROW
-from lineage.errors import SourceUnreadable
+from lineage.opened_snapshot import OpenSnapshot
+from lineage.recorded_snapshots import RecordedSnapshots
 from lineage.snapshots import Snapshot
-from lineage.source import FileKey, SourceState
+from lineage.sources.digest_cache import DigestCache
+from lineage.sources.state import SourceState
 
 
 class GovernedProvider(PassthroughProvider):
@@ -62,10 +59,12 @@ class GovernedProvider(PassthroughProvider):
 
     def __init__(self, config: RepoConfig) -> None:
         super().__init__(config)
-        self._digests: dict[FileKey, str] = {}
         with told_to_feast():
             self._parts = parts_of(config)
-        self._online_gate = OnlineGate(self._parts, purpose=_purpose_under)
+        self._digests = DigestCache(self._parts.settings.repo / "data" / "source-digests.db")
+        self._judging = Judging(self._parts, config)
+        self._files = FileActs(self._judging, self._digests)
+        self._online_gate = OnlineGate(self._parts, purpose=purpose_under)
 
     @property
     def parts(self) -> Provender:
@@ -118,7 +117,7 @@ class GovernedProvider(PassthroughProvider):
         config: RepoConfig,
         feature_views: list[FeatureView | OnDemandFeatureView],
         feature_refs: list[str],
-        entity_df: pd.DataFrame | str | None,
+        entity_df: Any,
         registry: BaseRegistry,
         project: str,
         full_feature_names: bool,
@@ -126,42 +125,70 @@ class GovernedProvider(PassthroughProvider):
     ) -> RetrievalJob:
         """Decide, record the start, and give a job that can only be read as a recorded snapshot. Raises FeastDenied."""
         with told_to_feast():
-            _refuse_unknown_rows(entity_df)
-            on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
-            request = RetrievalRequest(
-                tuple(feature_refs),
-                tuple(view for view in feature_views if isinstance(view, FeatureView)),
-                tuple(on_demand),
+            request = asked(
+                feature_refs,
+                feature_views,
                 entity_df,
-                full_feature_names,
-                kwargs,
-                self._purpose(),
+                registry,
+                project,
+                full_names=full_feature_names,
+                options=kwargs,
+                purpose=self._judging.purpose(),
+                repo=self._parts.settings.repo,
+                ours=self._reads_pinned,
             )
-            retrieval = self._retrieval(request, registry)
+            definitions = self._judging.definitions(registry, (*request.views, *request.on_demand))
+            retrieval = self._retrieval(request, definitions)
             if not retrieval.verdict.allowed:
                 retrieval.deny()
             make = super().get_historical_features
 
             def engine_job() -> RetrievalJob:
-                rows = _numbered(request.spine)
-                return make(config, feature_views, feature_refs, rows, registry, project, full_feature_names, **kwargs)
+                rows, names = numbered(request, ours=self._reads_pinned), full_feature_names
+                return distributed.engine_job(
+                    config,
+                    request,
+                    lambda: make(config, feature_views, feature_refs, rows, registry, project, names, **kwargs),
+                )
 
             with ending(retrieval.fail), own_act():
                 retrieval.start()
-                files = files_now(request.views, self._parts.settings.repo)
+                # our own store opens its sources when it reads; others may list files when their job is made
+                files = None if self._reads_pinned else keys_now(request.read, self._parts.settings.repo)
                 job = engine_job()
-        return GovernedRetrievalJob(job, self._execution(retrieval, files, engine_job), self._copying(retrieval))
+        return self._governed(retrieval, job, files, engine_job)
 
     def retrieve_saved_dataset(self, config: RepoConfig, dataset: SavedDataset) -> RetrievalJob:
-        """A job that gives nothing out: what was saved is a snapshot, which is verified when it is read."""
-        return RefusedJob(
-            f"The rows of saved dataset {dataset.name} would leave unrecorded. Open the snapshot that was saved"
-            " instead: lineage.open_snapshot(job.snapshot.digest)."
-        )
+        """A job that gives the rows of a saved dataset, as a retrieval of its own. Raises FeastDenied."""
+        make = super().retrieve_saved_dataset
+        with told_to_feast():
+            request = saved_dataset_request(dataset, self._judging.purpose())
+            return self._pulled(request, lambda: make(config, dataset))
 
-    def retrieve_feature_service_logs(self, feature_service: Any, *args: Any, **kwargs: Any) -> RetrievalJob:
-        """A job that gives nothing out: no verdict speaks of served values yet."""
-        return RefusedJob(f"The logs of feature service {feature_service.name} would leave without a verdict.")
+    def retrieve_feature_service_logs(
+        self,
+        feature_service: FeatureService,
+        start_date: datetime,
+        end_date: datetime,
+        config: RepoConfig,
+        registry: BaseRegistry,
+    ) -> RetrievalJob:
+        """A job that gives served values back, as a retrieval of its own. Raises FeastDenied."""
+        make = super().retrieve_feature_service_logs
+        with told_to_feast():
+            service = registry.get_feature_service(feature_service.name, config.project)
+            request = logs_request(service, _aware(start_date), _aware(end_date), self._judging.purpose())
+            return self._pulled(request, lambda: make(service, start_date, end_date, config, registry))
+
+    def _pulled(self, request: PullRequest, make: Callable[[], RetrievalJob]) -> RetrievalJob:
+        """A job over files that an earlier act wrote, decided and recorded like every retrieval."""
+        retrieval = self._retrieval(request, self._judging.definitions_now())
+        if not retrieval.verdict.allowed:
+            retrieval.deny()
+        with ending(retrieval.fail), own_act():
+            retrieval.start()
+            job = make()
+        return self._governed(retrieval, job, None, make)
 
     def materialize_single_feature_view(
         self,
@@ -183,12 +210,12 @@ class GovernedProvider(PassthroughProvider):
             act = self._materialization(feature_view, start_date, end_date, registry)
             if not act.verdict.allowed:
                 act.deny()
-            with ending(act.fail):
+            with ending(act.fail), one_state():
                 act.begin()
                 sources = self._observed((feature_view,))
                 with own_act(), watching() as batches:
                     super().materialize_single_feature_view(*arguments, **kwargs)
-                self._still(sources, (feature_view,))
+                self._still((feature_view,))
                 self._parts.recorder.record(act.result(written_table(feature_view, batches), sources))
 
     def get_online_features(
@@ -227,17 +254,25 @@ class GovernedProvider(PassthroughProvider):
         )
         return answer
 
-    def offline_write_batch(self, *args: Any, **kwargs: Any) -> None:
-        """Refused: the files of a source would change unrecorded."""
-        refuse_offline_write("offline_write_batch")
+    def offline_write_batch(
+        self, config: RepoConfig, feature_view: FeatureView, data: pa.Table, progress: Callable[[int], Any] | None
+    ) -> None:
+        """Decide, record the start, add rows to the files behind a view, and record them. Raises FeastDenied."""
+        with told_to_feast():
+            self._files.append_batch(feature_view, data)
+        if progress:
+            progress(data.num_rows)
 
     def ingest_df_to_offline_store(self, feature_view: FeatureView, table: pa.Table) -> None:
-        """Refused: the files of a source would change unrecorded."""
-        refuse_offline_write("write_to_offline_store")
+        """The same, for ``write_to_offline_store()`` and ``push()``. Raises FeastDenied."""
+        self.offline_write_batch(self.repo_config, feature_view, table, None)
 
-    def write_feature_service_logs(self, *args: Any, **kwargs: Any) -> None:
-        """Refused: served values would be kept unrecorded."""
-        refuse_offline_write("write_logged_features")
+    def write_feature_service_logs(
+        self, feature_service: FeatureService, logs: pa.Table | Path, config: RepoConfig, registry: BaseRegistry
+    ) -> None:
+        """Decide, record the start, add served values to the log files, and record them. Raises FeastDenied."""
+        with told_to_feast():
+            self._files.append_logs(registry.get_feature_service(feature_service.name, config.project), logs)
 
     def _enter_online(
         self, features: list[str] | FeatureService, registry: BaseRegistry, project: str
@@ -254,98 +289,86 @@ class GovernedProvider(PassthroughProvider):
                 " configuration Feast takes the working directory for the repository. Open it by repo_path."
             )
 
-    def _retrieval(self, request: RetrievalRequest, registry: BaseRegistry) -> Retrieval:
-        definitions = self._definitions(registry)
-        asked = tuple(Input(key, names) for key, names in request.keys(definitions).items())
-        verdict = self._verdict(definitions, "retrieve", asked, request.purpose)
+    def _retrieval(self, request: RetrievalRequest | PullRequest, definitions: Definitions) -> Retrieval:
+        verdict = self._judging.verdict(definitions, "retrieve", request.inputs(definitions), request.purpose)
         store = type(super().offline_store)
-        engine = "duckdb" if "duckdb" in str(store.__mro__).lower() else "feast"
-        named = {"name": store.__name__, "version": version(engine)}
+        engine = "duckdb" if self._reads_pinned or "duckdb" in str(store.__mro__).lower() else None
+        named = {"name": store.__name__, "version": version(engine or distributed.engine_of(self.repo_config))}
         return Retrieval(self._parts, request, definitions, verdict, current_caller(), named)
 
     def _materialization(
         self, view: FeatureView, start: datetime, end: datetime, registry: BaseRegistry
     ) -> Materialization:
-        definitions, purpose = self._definitions(registry), self._purpose()
+        definitions, purpose = self._judging.definitions(registry), self._judging.purpose()
         kind = "stream_feature_view" if f"stream_feature_view:{view.name}" in definitions else "feature_view"
-        verdict = self._verdict(definitions, "materialize", (Input(f"{kind}:{view.name}"),), purpose)
-        places = " ".join(repository_places(self._parts.settings).get("online_store", ()))
+        verdict = self._judging.verdict(definitions, "materialize", (Input(f"{kind}:{view.name}"),), purpose)
+        places = " ".join(self._judging.places().get("online_store", ()))
         moments = (_aware(start), _aware(end))
         return Materialization(self._parts, view, *moments, definitions, verdict, purpose, current_caller(), places)
 
-    def _definitions(self, registry: BaseRegistry) -> Definitions:
-        settings = self._parts.settings
-        return draw(registry.proto(), project=settings.project, repo=settings.repo)
+    def _governed(
+        self, retrieval: Retrieval, job: RetrievalJob, files: object, make: Callable[[], RetrievalJob]
+    ) -> GovernedRetrievalJob:
+        """``job`` as a caller gets it.
 
-    def _purpose(self) -> str | None:
-        return _purpose_under(self._parts.policy(), current_caller())
+        :param files: what stood behind it when it was made; None where it opens its sources when it reads
+        :param make: makes it anew
+        """
+        staging = Staging.of(self.repo_config)
 
-    def _verdict(
-        self, definitions: Definitions, gate: Gate, asked: Sequence[Input], purpose: str | None, **more: tuple[str, ...]
-    ) -> Verdict:
-        return decide(
-            definitions,
-            self._parts.policy(),
-            gate=gate,
-            places={**repository_places(self._parts.settings), **more},
-            objects=asked,
-            purpose=purpose,
-            caller=current_caller(),
-            today=datetime.now(UTC).date(),
-        )
+        def copy(rows: pa.Table, storage: SavedDatasetFileStorage, overwrite: bool) -> None:
+            self._files.copy(rows, retrieval, storage, overwrite=overwrite)
+
+        def export(rows: pa.Table) -> list[str]:
+            return self._files.export(rows, retrieval, staging) if staging else []
+
+        execution = self._execution(retrieval, files, make)
+        return GovernedRetrievalJob(job, execution, copy, self._opened, export=export if staging else None)
 
     def _execution(
         self, retrieval: Retrieval, files: object, engine_job: Callable[[], RetrievalJob]
-    ) -> Callable[[RetrievalJob], tuple[pa.Table, Snapshot]]:
-        """What a job does when it is first asked for its rows."""
-        views, spine, repo = retrieval.request.views, retrieval.request.spine, self._parts.settings.repo
+    ) -> Callable[[RetrievalJob], tuple[pa.Table | None, Snapshot]]:
+        """What a job does when it is first asked for its rows. None for rows that stayed where they were."""
+        request, repo = retrieval.request, self._parts.settings.repo
+        read = request.read
 
-        def execute(job: RetrievalJob) -> tuple[pa.Table, Snapshot]:
-            with ending(retrieval.fail), own_act():
-                sources = self._observed(views)
-                # an engine may list files when its job is made; those that are there now are the ones on record
-                current = job if files_now(views, repo) == files else engine_job()
-                table = retrieval.execute(current, len(spine) if isinstance(spine, pd.DataFrame) else None)
-                self._still(sources, views)
+        def execute(job: RetrievalJob) -> tuple[pa.Table | None, Snapshot]:
+            with ending(retrieval.fail), own_act(), one_state():
+                sources = self._observed(read)
+                # those files that are there now are the ones on record
+                current = job if files is None or keys_now(read, repo) == files else engine_job()
+                if isinstance(current, ChunkedJob) and isinstance(request, RetrievalRequest) and request.in_chunks:
+                    with written_chunks(current, request, self._parts.snapshots) as chunks:
+                        self._still(read)
+                        snapshot, act = retrieval.result_of_chunks(chunks, sources)
+                    self._parts.recorder.record(act)
+                    return None, snapshot
+                table = retrieval.execute(current, request.numbered_rows)
+                self._still(read)
                 snapshot, act = retrieval.result(table, sources)
                 self._parts.recorder.record(act)
             return table, snapshot
 
         return execute
 
-    def _copying(self, retrieval: Retrieval) -> Callable[[pa.Table, SavedDatasetFileStorage, bool], None]:
-        """What a job does when its rows shall also lie in a file of the caller's."""
-        request, definitions, repo = retrieval.request, retrieval.definitions, self._parts.settings.repo
+    def _opened(self, snapshot: Snapshot) -> OpenSnapshot:
+        """A snapshot that was recorded just now, to be read back."""
+        return RecordedSnapshots(self._parts.snapshots, self._parts.records).open(snapshot.id, snapshot.run_id)
 
-        def copy(rows: pa.Table, storage: SavedDatasetFileStorage, overwrite: bool) -> None:
-            asked = [Input(key, names) for key, names in request.keys(definitions).items()]
-            place = place_of(storage.file_options.uri, base=repo)
-            verdict = self._verdict(definitions, "retrieve", asked, request.purpose, saved_dataset=(place,))
-            ApplyGate(self._parts).enforce(verdict)
-            write_parquet(rows, storage, repo, allow_overwrite=overwrite)
+    def _observed(self, read: tuple[Read, ...]) -> tuple[SourceState, ...]:
+        return observe_views(read, self._parts.settings.repo, self._digests)
 
-        return copy
-
-    def _observed(self, views: tuple[FeatureView, ...]) -> tuple[SourceState, ...]:
-        return observe_views(views, self._parts.settings.repo, self._digests)
-
-    def _still(self, before: tuple[SourceState, ...], views: tuple[FeatureView, ...]) -> None:
+    def _still(self, read: tuple[Read, ...]) -> None:
         """Raise SourceUnreadable where a source is not what it was before its rows were read."""
-        after = self._observed(views)
-        for old, new in zip(before, after, strict=True):
-            if old.files != new.files:
-                raise SourceUnreadable(
-                    f"The source {old.name} changed while it was read, so its rows belong to no one state. Run again"
-                    " when its writer is done."
-                )
+        check_views(read, self._parts.settings.repo, pinned=self._reads_pinned)
+
+    @property
+    def _reads_pinned(self) -> bool:
+        """Whether the configured store reads its sources in the very state that is recorded."""
+        return isinstance(super().offline_store, AsofOfflineStore)
 
 
 _ENGINES = "Materialize with Feast's local compute engine: it is the one whose writes are recorded."
-
-
-def _purpose_under(policy: Policy, caller: str) -> str | None:
-    """What ``caller`` acts for: the purpose stated here, or the only one that the policy grants."""
-    return policy.purpose_of(current_purpose(otherwise=os.environ.get(PURPOSE)), caller=caller)
 
 
 def _recordable(view: FeatureView | OnDemandFeatureView) -> FeatureView:
@@ -361,21 +384,6 @@ def _recordable(view: FeatureView | OnDemandFeatureView) -> FeatureView:
             " record. Remove it from the view."
         )
     return view
-
-
-def _refuse_unknown_rows(spine: object) -> None:
-    if spine is not None and not isinstance(spine, pd.DataFrame | str):
-        raise NotOffered(
-            f"The entity rows are a {type(spine).__module__}.{type(spine).__name__}, whose rows cannot be followed"
-            " through the join. Pass a pandas DataFrame."
-        )
-    if isinstance(spine, pd.DataFrame) and ROW in spine.columns:
-        raise ConfigurationError(f"The entity rows already have a column {ROW}, which is ours. Rename it.")
-
-
-def _numbered(spine: pd.DataFrame | str | None) -> pd.DataFrame | str | None:
-    """The spine with a column that numbers its rows; others have no order to keep."""
-    return spine.assign(**{ROW: np.arange(len(spine), dtype=np.int64)}) if isinstance(spine, pd.DataFrame) else spine
 
 
 def _aware(moment: datetime) -> datetime:

@@ -36,7 +36,7 @@ from api.feast.governed import parts_of_registry
 from api.feast.registry_head import Head, read_head, write_head
 from governance.errors import ConfigurationError
 from governance.verdict import Verdict
-from lineage.objects import ObjectStore
+from lineage.objects import DirectoryObjects
 
 _HEAD, _NEXT = "head.json", "next.json"
 
@@ -53,7 +53,7 @@ class GovernedRegistryStore(RegistryStore):
             repo = None if repo_path is None else Path(repo_path)
             self._directory = _directory(registry_config.path, repo or Path())
             self._gate = ApplyGate(parts_of_registry(registry_config, repo))
-        self._objects = ObjectStore(self._directory)
+        self._objects = DirectoryObjects(self._directory)
         self._handed_out: RegistryProto | None = None
         self._seen: Head | None = None
         _OPEN.add(self)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from feast.data_source import DataSource
 from feast.feature_view import FeatureView
-from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.on_demand_feature_view import OnDemandFeatureView
 
-from api.feast.online_writes import arrow_type
-from governance.assets import Definitions
+from api.feast.asof_views import join_keys
+from api.feast.declared_types import declared_type
+from api.feast.entity_source import event_timestamp_of
+from api.feast.feature_refs import column_prefix, judged_name, view_and_feature
+from governance.assets import Definitions, Input
 from governance.canonical import json_sha256
 from lineage.canonical_table import TIMESTAMP
-from lineage.entity_rows import origin_of, spine_digest, spine_table
+from lineage.entity_rows import EVENT_TIMESTAMP, has_rows, origin_of, spine_digest, spine_table
 
 
 @dataclass(frozen=True)
@@ -28,30 +31,53 @@ class RetrievalRequest:
     refs: tuple[str, ...]
     views: tuple[FeatureView, ...]
     on_demand: tuple[OnDemandFeatureView, ...]
-    spine: pd.DataFrame | str | None
+    spine: Any
+    """entity rows: a DataFrame, what streams Arrow (it becomes an Arrow table), a query, or None"""
     full_feature_names: bool
     options: Mapping[str, Any]
     """``filter_by_created_timestamp``, ``start_date``, ``end_date`` where given"""
     purpose: str | None = None
     """what the caller acts for"""
+    queried: Mapping[str, DataSource] = field(default_factory=dict)
+    """data sources that a query reads, where that is known, by the names it uses"""
+    columns_queried: pa.Schema | None = None
+    """what it gives, where that is known"""
 
     def __post_init__(self) -> None:
         """Keep the entity rows as they are now: the caller may change its frame before the job runs."""
         if isinstance(self.spine, pd.DataFrame):
             object.__setattr__(self, "spine", self.spine.copy())
+        elif has_rows(self.spine):
+            object.__setattr__(self, "spine", spine_table(self.spine))
+
+    @cached_property
+    def rows(self) -> pa.Table | None:
+        """The entity rows as Arrow; None of a query and of a date range. Raises LossyCast, SourceUnreadable."""
+        return spine_table(self.spine) if has_rows(self.spine) else None
+
+    @property
+    def read(self) -> tuple[FeatureView | DataSource, ...]:
+        """What the retrieval reads: the views' sources, and those of the query."""
+        return (*self.views, *self.queried.values())
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The request as JSON; it names features and columns, never a value of an entity row."""
-        frame = self.spine if isinstance(self.spine, pd.DataFrame) else None
         return {
             "features": sorted(self.refs),
             "full_feature_names": self.full_feature_names,
             "options": {name: str(value) for name, value in sorted(self.options.items())},
             "purpose": self.purpose,
-            "spine": None if frame is None else {"columns": sorted(map(str, frame.columns)), "rows": len(frame)},
+            "spine": self._spine_shape(),
             **({"query_sha256": sha256(self.spine.encode()).hexdigest()} if isinstance(self.spine, str) else {}),
+            **({"query_reads": sorted(one.name for one in self.queried.values())} if self.queried else {}),
         }
+
+    def _spine_shape(self) -> dict[str, Any] | None:
+        if not has_rows(self.spine):
+            return None
+        names = self.spine.columns if isinstance(self.spine, pd.DataFrame) else self.spine.column_names
+        return {"columns": sorted(map(str, names)), "rows": len(self.spine)}
 
     @property
     def digest(self) -> str:
@@ -65,55 +91,70 @@ class RetrievalRequest:
 
     @property
     def columns(self) -> tuple[tuple[str, str, str], ...]:
-        """(view, feature, output column) of everything asked for; a view may be asked for under several aliases."""
-        views = {view.projection.name_to_use(): view for view in (*self.views, *self.on_demand)}
-        return tuple(self._column(views, *ref.split(":", 1)) for ref in sorted(self.refs))
+        """(view, feature, output column) of everything asked for; a view may be asked for under several aliases.
 
-    def _column(self, views: Mapping[str, Any], prefix: str, feature: str) -> tuple[str, str, str]:
-        if prefix not in views:  # such as one version of a view: no verdict knows it, so it will be denied
-            return prefix, feature, feature
-        view = views[prefix]
-        base = view.projection.name_alias or view.name
-        return view.name, feature, f"{base}__{feature}" if self.full_feature_names else feature
+        A version of a view is one of its own, ``view@v2``: it may say something else than the view does now.
+        """
+        views = {view.projection.name_to_use(): view for view in (*self.views, *self.on_demand)}
+        return tuple(self._column(views, *view_and_feature(ref)) for ref in sorted(self.refs))
+
+    def _column(self, views: Mapping[str, Any], name: str, feature: str) -> tuple[str, str, str]:
+        if name not in views:  # no verdict knows it, so it will be denied
+            return name, feature, feature
+        view = views[name]
+        return judged_name(view), feature, self._named(view, feature)
+
+    def _named(self, view: Any, feature: str) -> str:
+        return f"{column_prefix(view)}__{feature}" if self.full_feature_names else feature
 
     def keys(self, definitions: Definitions) -> dict[str, tuple[str, ...]]:
         """Keys of the views asked for, with the features asked of each."""
         return view_inputs(self.asked, definitions)
 
+    def inputs(self, definitions: Definitions) -> list[Input]:
+        """All that a verdict is asked for: the views with their features, and the sources of a query."""
+        asked = [Input(key, names) for key, names in self.keys(definitions).items()]
+        return asked + [Input(f"data_source:{name}") for name in sorted({one.name for one in self.queried.values()})]
+
     @property
     def timestamp(self) -> str:
         """Name of the column with the moments for which values are wanted."""
-        if not isinstance(self.spine, pd.DataFrame):
-            return "event_timestamp"
-        name: str = infer_event_timestamp_from_entity_df(dict(self.spine.dtypes))
-        return name
+        known = self.rows.schema if self.rows is not None else self.columns_queried
+        return EVENT_TIMESTAMP if known is None else event_timestamp_of(known)
+
+    @property
+    def numbered_rows(self) -> int | None:
+        """How many entity rows are numbered on their way through the engine; None where there are none to number."""
+        return None if self.rows is None else self.rows.num_rows
+
+    @property
+    def in_chunks(self) -> bool:
+        """Whether an engine may finish chunks of rows where they lie: numbered, of known types, nothing added later."""
+        known = self.types().keys() >= {column for _, _, column in self.columns}
+        return self.numbered_rows is not None and not self.on_demand and known
 
     @property
     def join_keys(self) -> tuple[str, ...]:
         """Join key columns, in name order."""
-        return tuple(sorted({ours for view in self.views for ours in _keys(view)}))
+        return tuple(sorted({ours for view in self.views for ours in join_keys(view)}))
 
     def types(self) -> dict[str, pa.DataType]:
         """Declared Arrow type of each column: of the spine, of join keys, of features."""
-        types: dict[str, pa.DataType] = {}
-        if isinstance(self.spine, pd.DataFrame):
-            types.update({field.name: field.type for field in spine_table(self.spine).schema})
+        known = self.rows.schema if self.rows is not None else self.columns_queried
+        declared: dict[str, pa.DataType | None] = {} if known is None else {one.name: one.type for one in known}
         for view in (*self.views, *self.on_demand):
-            base = view.projection.name_alias or view.name
-            for feature in view.features:
-                types[f"{base}__{feature.name}" if self.full_feature_names else feature.name] = arrow_type(feature)
+            declared |= {self._named(view, feature.name): declared_type(feature) for feature in view.features}
         for view in self.views:
-            types.update(_keys(view))
-        types[self.timestamp] = TIMESTAMP
-        return types
+            declared |= _key_types(view)
+        types = {name: kind for name, kind in declared.items() if kind is not None}
+        return {**types, self.timestamp: TIMESTAMP}
 
     def spine_document(self, min_rows: int) -> dict[str, Any] | None:
         """The ``spine`` of a record: rows, origin, and the digest unless so few rows could be guessed."""
-        if not isinstance(self.spine, pd.DataFrame):
+        if self.rows is None:
             return None
-        digest = spine_digest(self.spine)
-        rows = len(self.spine)
-        return {"digest": digest if rows >= min_rows else None, "rows": rows, "origin": origin_of(self.spine, digest)}
+        digest, count = spine_digest(self.rows), self.rows.num_rows
+        return {"digest": digest if count >= min_rows else None, "rows": count, "origin": origin_of(self.spine, digest)}
 
 
 def view_inputs(asked: Iterable[tuple[str, str]], definitions: Definitions) -> dict[str, tuple[str, ...]]:
@@ -126,6 +167,6 @@ def view_inputs(asked: Iterable[tuple[str, str]], definitions: Definitions) -> d
     return {key: tuple(names) for key, names in found.items()}
 
 
-def _keys(view: FeatureView) -> dict[str, pa.DataType]:
-    columns = [column for column in view.entity_columns if column.name != "__dummy_id"]
-    return {view.projection.join_key_map.get(column.name, column.name): arrow_type(column) for column in columns}
+def _key_types(view: FeatureView) -> dict[str, pa.DataType | None]:
+    declared = {column.name: declared_type(column) for column in view.entity_columns}
+    return {ours: declared[theirs] for ours, theirs in join_keys(view).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,10 +16,13 @@ from feast.feature_view import FeatureView
 from feast.infra.offline_stores.offline_store import RetrievalJob
 
 from api.assembly import Provender
+from api.feast.distributed import WrittenChunks
+from api.feast.feature_refs import judged_name
+from api.feast.pulled import PullRequest
 from api.feast.request import RetrievalRequest
-from governance.assets import Definitions, Input
+from governance.assets import Definitions
 from governance.canonical import rfc3339, utc_now
-from governance.labels import labels_of_request
+from governance.known import known_labels
 from governance.validation.applicable import applicable_suites
 from governance.verdict import Verdict
 from lineage import events
@@ -28,8 +31,7 @@ from lineage.errors import RetrievalBroken
 from lineage.events import Dataset, Job, facet
 from lineage.recorder import Act, Subject
 from lineage.snapshots import Snapshot
-from lineage.source import SourceState
-from lineage.td1 import digest_table
+from lineage.sources.state import SourceState
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Retrieval:
     """One retrieval from its verdict to its record."""
 
     parts: Provender
-    request: RetrievalRequest
+    request: RetrievalRequest | PullRequest
     definitions: Definitions
     verdict: Verdict
     caller: str
@@ -52,7 +54,7 @@ class Retrieval:
 
     def start(self) -> None:
         """Record that the run was allowed and begins."""
-        self.parts.recorder.record(
+        self.parts.recorder.announce(
             self._act("START", event=self._event("START", facets=self._verdict_facet()), opens=True)
         )
 
@@ -69,13 +71,31 @@ class Retrieval:
 
     def result(self, table: pa.Table, sources: tuple[SourceState, ...]) -> tuple[Snapshot, Act]:
         """Validate and store the canonical rows that were read from ``sources``; what is still to be recorded."""
-        digest = digest_table(table)
-        facts = {**self._facts(sources), "validation": self._validate(table)}
-        manifest = {**facts, **_statistics(table, self.request.timestamp), "created": rfc3339(utc_now())}
-        snapshot, document = self.parts.snapshots.put(table, digest, run=self.run, manifest=manifest)
+        with self.parts.snapshots.writing(table) as writing:  # digest and Parquet, while the suites run
+            facts = {**self._facts(sources), "validation": self._validate(table)}
+            manifest = {**facts, **_statistics(table, self.request.timestamp), "created": rfc3339(utc_now())}
+            snapshot, document = writing.put(run=self.run, manifest=manifest)
+        return snapshot, self._completed(table.schema, snapshot, document, facts, sources)
+
+    def result_of_chunks(self, chunks: WrittenChunks, sources: tuple[SourceState, ...]) -> tuple[Snapshot, Act]:
+        """The same of rows that an engine has cast, hashed and written where they lie."""
+        facts = {**self._facts(sources), "validation": self._validate(chunks.reader)}
+        manifest = {**facts, **chunks.statistics, "created": rfc3339(utc_now())}
+        store = self.parts.snapshots
+        snapshot, document = store.put_parts(chunks.parts, chunks.content.digest, run=self.run, manifest=manifest)
+        return snapshot, self._completed(chunks.schema, snapshot, document, facts, sources)
+
+    def _completed(
+        self,
+        schema: pa.Schema,
+        snapshot: Snapshot,
+        document: bytes,
+        facts: Mapping[str, Any],
+        sources: tuple[SourceState, ...],
+    ) -> Act:
         named = {**facts, "snapshot": snapshot.id, "rows": snapshot.rows, "manifest": sha256(document).hexdigest()}
-        event = self._event("COMPLETE", inputs=sources, outputs=(self._output(table, snapshot, named, sources),))
-        return snapshot, self._act("COMPLETE", event=event, closes=True, extra=named, subject=_subject(snapshot))
+        event = self._event("COMPLETE", inputs=sources, outputs=(self._output(schema, snapshot, named, sources),))
+        return self._act("COMPLETE", event=event, closes=True, extra=named, subject=_subject(snapshot))
 
     def _facts(self, sources: tuple[SourceState, ...]) -> dict[str, Any]:
         return {
@@ -89,16 +109,25 @@ class Retrieval:
             "labels": self._labels,
         }
 
-    def _validate(self, table: pa.Table) -> list[dict[str, Any]]:
+    def _validate(self, rows: pa.Table | Callable[[], pa.RecordBatchReader]) -> list[dict[str, Any]]:
         suites = applicable_suites(self.definitions, self.request.asked, self.parts.settings.repo / "expectations")
         if not suites:
             return []
-        from governance.validation.gx import validate  # Great Expectations takes seconds to import
+        from governance.validation.validate import validate  # DuckDB takes half a second to import
 
-        plain = table.rename_columns([self._plain_names.get(name, name) for name in table.column_names])
+        plain = self._plain(rows) if isinstance(rows, pa.Table) else lambda: self._plain_batches(rows())
         return [result.as_json() for suite in suites for result in validate(plain, suite)]
 
-    @property
+    def _plain(self, rows: Any) -> Any:
+        """A table or batch under the names that suites mean."""
+        plain = self._plain_names
+        return rows.rename_columns([plain.get(name, name) for name in rows.schema.names])
+
+    def _plain_batches(self, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        schema = self._plain(rows.schema.empty_table()).schema
+        return pa.RecordBatchReader.from_batches(schema, map(self._plain, rows))
+
+    @cached_property
     def _plain_names(self) -> dict[str, str]:
         """Output column → feature, where the suites' names are meant: those that no two views share."""
         names = [feature for _, feature, _ in self.request.columns]
@@ -106,8 +135,8 @@ class Retrieval:
 
     @cached_property
     def _labels(self) -> Any:
-        asked = [Input(key, names) for key, names in self.request.keys(self.definitions).items()]
-        return labels_of_request(self.definitions, self.parts.policy(), asked, today=datetime.now(UTC).date()).as_json()
+        asked = self.request.inputs(self.definitions)
+        return known_labels(self.definitions, self.parts.policy(), asked, today=datetime.now(UTC).date()).as_json()
 
     @property
     def _verdict_json(self) -> dict[str, Any]:
@@ -139,13 +168,13 @@ class Retrieval:
         return events.run_event(state, run=self.run, job=job, inputs=datasets, outputs=outputs, run_facets=facets)
 
     def _output(
-        self, table: pa.Table, snapshot: Snapshot, named: Mapping[str, Any], sources: tuple[SourceState, ...]
+        self, schema: pa.Schema, snapshot: Snapshot, named: Mapping[str, Any], sources: tuple[SourceState, ...]
     ) -> Dataset:
         content = {"id": snapshot.id, "rows": snapshot.rows, "manifest": named["manifest"]}
         labels = {name: named["labels"][name] for name in ("residency", "pii", "purpose")}
         facets = {
             **events.version_facet(snapshot.id),
-            **events.schema_facet([(column.name, str(column.type)) for column in table.schema]),
+            **events.schema_facet([(column.name, str(column.type)) for column in schema]),
             **events.column_lineage_facet(self._column_lineage(sources)),
             "provender_snapshot": facet("ProvenderSnapshotDatasetFacet", content),
             "provender_labels": facet("ProvenderLabelsDatasetFacet", labels),
@@ -156,12 +185,16 @@ class Retrieval:
 
     def _column_lineage(self, sources: tuple[SourceState, ...]) -> dict[str, list[tuple[Dataset, str]]]:
         datasets = {source.name: events.source_dataset(source) for source in sources}
-        made = {view.name: _origin(view, datasets) for view in self.request.views}
+        made = {judged_name(view): _origin(view, datasets) for view in self.request.views}
         for view in self.request.on_demand:
             below = {one.name for one in view.source_feature_view_projections.values()}
             inputs = [each for name in sorted(below & made.keys()) for origin in made[name].values() for each in origin]
-            made[view.name] = {feature.name: inputs for feature in view.features}
-        return {column: made[view][feature] for view, feature, column in self.request.columns if feature in made[view]}
+            made[judged_name(view)] = {feature.name: inputs for feature in view.features}
+        return {
+            column: made[view][feature]
+            for view, feature, column in self.request.columns
+            if feature in made.get(view, {})
+        }
 
     def _act(
         self,

@@ -83,7 +83,7 @@ def prepare(options: Options) -> FastAPI:
     public = parts.keys.model.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    verified = verify_artifact(parts.objects.root, options.artifact, public_key=public)
+    verified = verify_artifact(parts.directory, options.artifact, public_key=public)
     source = read_predictor(options.predictor, repo=repo)
 
     from api.feast.online_reads import OnlineReads  # seconds each: a refusal need not wait for them

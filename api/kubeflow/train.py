@@ -27,7 +27,7 @@ from governance.canonical import Json, rfc3339
 from lineage.artifact import ArtifactStore, artifact_digest
 from lineage.errors import ArtifactCorrupt, UnknownArtifact
 from lineage.recorded_snapshots import RecordedManifest
-from lineage.snapshots import RANDOM
+from lineage.snapshot_names import RANDOM
 from lineage.training import FailedTraining, TrainingOutcome, TrainingRequest, WorkerReport
 
 LOG_TAIL = 80

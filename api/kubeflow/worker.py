@@ -74,7 +74,7 @@ class TrainingRun:
                 f"This job has no snapshot {name!r}. It has: {', '.join(self._job.snapshots) or 'none'}."
             )
         expected = identity if identity.startswith("td1-sha256:") else self._job.digests.get(name)
-        table = _stored(identity, Path(self._job.objects), digest=expected)
+        table = _stored(identity, self._job.objects, digest=expected)
         found = digest_table(table).digest  # of the very rows that the function gets
         if found != expected:
             raise SnapshotCorrupt(f"The rows stored for snapshot {identity} give another digest. Restore a backup.")
@@ -179,11 +179,11 @@ def main() -> None:
         raise
 
 
-def _stored(identity: str, objects: Path, *, digest: str | None) -> pa.Table:
-    from lineage.objects import ObjectStore
+def _stored(identity: str, objects: str, *, digest: str | None) -> pa.Table:
+    from lineage.objects import open_objects
     from lineage.snapshots import SnapshotStore
 
-    return SnapshotStore(ObjectStore(objects), min_rows=0).read(identity, digest=digest)
+    return SnapshotStore(open_objects(objects), min_rows=0).read(identity, digest=digest)
 
 
 def _plain(values: Mapping[str, Json] | None) -> dict[str, Json]:

@@ -8,18 +8,21 @@ between the last two steps leaves the outside copy ahead of the stored checkpoin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import Connection, func, insert, select
 
 from audit.keys import Keys
 from audit.ledger.outside import OutsideCopy
-from audit.ledger.proofs import root_at, tree_size
+from audit.ledger.proofs import StoredTree, tree_size
 from audit.ledger.tables import checkpoint
 from audit.verify.errors import VerificationError
 from audit.verify.note import Checkpoint, Verifier, parse_checkpoint, parse_note, signature_line, verify_note
 from governance.canonical import rfc3339, utc_now
 from governance.errors import ConfigurationError
 from lineage.outbox import outbox
+
+_LATEST = select(checkpoint).order_by(checkpoint.c.size.desc()).limit(1)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,15 @@ class SignedCheckpoint:
     """when it was stored, RFC 3339; the operator's clock, not signed"""
 
 
+@dataclass(frozen=True)
+class History:
+    """What this log signed last."""
+
+    stored: SignedCheckpoint | None
+    outside: Checkpoint | None
+    """the copy outside the database; it may be ahead of the stored one"""
+
+
 class CheckpointSigner:
     """Signs for one log, ``origin``. Raises ConfigurationError where that cannot be a log's name."""
 
@@ -41,11 +53,8 @@ class CheckpointSigner:
         self._keys, self._origin, self._outside = keys, origin, outside
         self.verifier = _verifier(keys, origin)
 
-    def check_history(self, connection: Connection) -> Checkpoint | None:
-        """The copy outside, after the tree was compared with it and with the last stored checkpoint.
-
-        Raises LedgerForked.
-        """
+    def check_history(self, connection: Connection, tree: StoredTree) -> History:
+        """What was signed last, after the tree was compared with it. Raises LedgerForked."""
         stored, note = latest(connection), self._outside.read()
         if note is None:
             if stored is not None:
@@ -54,31 +63,34 @@ class CheckpointSigner:
                     " Put it back: from a backup, from the host that ran the ledger before, or from a bundle."
                 )
             self._check_beginning(connection)
-            return None
+            return History(None, None)
         outside = self._opened(note, "The copy of the last checkpoint")
-        self._check_tree(connection, outside, "the copy of the last checkpoint")
+        tree.read(*(size for size in {outside.size, tree.size} if size <= tree.size))
+        self._check_tree(tree, outside, "the copy of the last checkpoint")
         if stored is not None:
-            self._check_tree(connection, self.check_stored(stored), "a stored checkpoint")
+            self._check_tree(tree, self.check_stored(stored), "a stored checkpoint")
             if stored.size > outside.size:
                 raise self._outside.forked(
                     f"The database has a checkpoint of size {stored.size}, its copy outside one of size {outside.size}:"
                     " the copy was put back to an older state."
                 )
-        return outside
+        return History(stored, outside)
 
     def sign_latest(self, connection: Connection) -> SignedCheckpoint:
         """Sign what is committed, if it is more than was signed; the caller holds the ledger's lock and commits.
 
         Raises LedgerForked.
         """
-        outside, stored, size = self.check_history(connection), latest(connection), tree_size(connection)
-        if stored is not None and stored.size == size:
-            return stored
-        new = Checkpoint(self._origin, size, root_at(connection, size))
-        signed = SignedCheckpoint(size, new.root, self._sign(new), rfc3339(utc_now()))
-        if outside is None or outside.size < size:
+        tree = StoredTree(connection)
+        history = self.check_history(connection, tree)
+        if history.stored is not None and history.stored.size == tree.size:
+            return history.stored
+        new = Checkpoint(self._origin, tree.size, tree.root(tree.size))
+        signed = SignedCheckpoint(new.size, new.root, self._sign(new), rfc3339(utc_now()))
+        if history.outside is None or history.outside.size < new.size:
             self._outside.write(signed.note)
-        connection.execute(insert(checkpoint).values(size=size, root=signed.root, note=signed.note, time=signed.time))
+        row = {"size": new.size, "root": new.root, "note": signed.note, "time": signed.time}
+        connection.execute(insert(checkpoint), row)
         return signed
 
     def check_stored(self, stored: SignedCheckpoint) -> Checkpoint:
@@ -89,10 +101,8 @@ class CheckpointSigner:
         return found
 
     def open_note(self, note: bytes) -> Checkpoint:
-        """The checkpoint in a note that this log signed. Raises VerificationError."""
-        parsed = parse_note(note)
-        verify_note(parsed, [self.verifier])
-        return parse_checkpoint(parsed.text)
+        """The checkpoint in a note that this log signed; the same bytes are verified once. Raises VerificationError."""
+        return _opened_note(note, self.verifier)
 
     def _sign(self, new: Checkpoint) -> bytes:
         signature = self._keys.log.sign(new.text.encode())
@@ -117,13 +127,13 @@ class CheckpointSigner:
                 " the first one is signed before anything is recorded: leaves or checkpoints were removed."
             )
 
-    def _check_tree(self, connection: Connection, signed: Checkpoint, what: str) -> None:
-        size = tree_size(connection)
-        if signed.size > size:
+    def _check_tree(self, tree: StoredTree, signed: Checkpoint, what: str) -> None:
+        if signed.size > tree.size:
             raise self._outside.forked(
-                f"The ledger in the database has {size} leaves, but {what}, which this log signed, has {signed.size}."
+                f"The ledger in the database has {tree.size} leaves, but {what}, which this log signed, has"
+                f" {signed.size}."
             )
-        if (found := root_at(connection, signed.size)) != signed.root:
+        if (found := tree.root(signed.size)) != signed.root:
             raise self._outside.forked(
                 f"The first {signed.size} leaves in the database have root {found.hex()}, but {what}, which this log"
                 f" signed, says {signed.root.hex()}: the ledger was rewritten or forked."
@@ -137,8 +147,15 @@ def recorded_acts(connection: Connection) -> int:
 
 def latest(connection: Connection) -> SignedCheckpoint | None:
     """The stored checkpoint of the largest size."""
-    row = connection.execute(select(checkpoint).order_by(checkpoint.c.size.desc()).limit(1)).one_or_none()
+    row = connection.execute(_LATEST).one_or_none()
     return None if row is None else SignedCheckpoint(row.size, row.root, row.note, row.time)
+
+
+@lru_cache(maxsize=16)
+def _opened_note(note: bytes, verifier: Verifier) -> Checkpoint:
+    parsed = parse_note(note)
+    verify_note(parsed, [verifier])
+    return parse_checkpoint(parsed.text)
 
 
 def _verifier(keys: Keys, origin: str) -> Verifier:

@@ -14,7 +14,7 @@ from audit.ledger.audit import Replay
 from audit.ledger.checkpoint import CheckpointSigner, SignedCheckpoint, latest
 from audit.ledger.findings import AuditResult
 from audit.ledger.outside import OutsideCopy
-from audit.ledger.proofs import ConsistencyProof, InclusionProof, prove_consistency, prove_inclusion
+from audit.ledger.proofs import ConsistencyProof, InclusionProof, StoredTree, prove_consistency, prove_inclusion
 from audit.ledger.sequencer import append_batch
 from audit.ledger.tables import begin_exclusive, begin_snapshot
 
@@ -50,7 +50,7 @@ class Ledger:
     def sequence(self) -> SignedCheckpoint:
         """Give every recorded act its leaf, then sign what is committed. Raises LedgerForked, RecordForged."""
         while self._exclusively(self._append):
-            pass
+            pass  # there are more than one batch of them
         return self._exclusively(self._signer.sign_latest)
 
     def checkpoint(self) -> SignedCheckpoint | None:
@@ -88,9 +88,10 @@ class Ledger:
             replay.run()
         return replay.result(outside=self._outside.read())
 
-    def _append(self, connection: Connection) -> int:
-        self._signer.check_history(connection)
-        return append_batch(connection, self._statement_key)
+    def _append(self, connection: Connection) -> bool:
+        tree = StoredTree(connection)
+        self._signer.check_history(connection, tree)
+        return append_batch(connection, tree, self._statement_key)
 
     def _exclusively(self, act: Callable[[Connection], _Result]) -> _Result:
         with self._engine.connect() as connection:

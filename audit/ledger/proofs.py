@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select
 
 from audit.errors import LedgerForked, UnknownRecord, UnknownTreeSize
 from audit.ledger.tables import leaf, node
 from audit.ledger.tree import Frontier, Place, Range, consistency_path, cover, inclusion_path
 from audit.verify.merkle import fold_peaks
+
+_LAST = select(func.max(leaf.c.idx))
+_LEAVES = select(leaf.c.idx, leaf.c.hash).where(leaf.c.idx.in_(bindparam("numbers", expanding=True)))
+_NODES = select(node).where(
+    node.c.level.in_(bindparam("levels", expanding=True)), node.c.idx.in_(bindparam("indices", expanding=True))
+)
+"""A few more than are wanted (each level with each index), but one statement that is compiled once."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +42,37 @@ class ConsistencyProof:
     """empty also for ``size1`` 0, which every tree follows"""
 
 
+class StoredTree:
+    """The tree as one transaction sees it: its size, and each hash that was read, once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._hashes: dict[Place, bytes] = {}
+        self.size = tree_size(connection)
+
+    def read(self, *sizes: int) -> None:
+        """Read by one query what the roots of these sizes need. Raises LedgerForked where a hash is missing."""
+        places = {place for size in sizes for place in cover((0, size))}
+        if missing := places - self._hashes.keys():
+            self._hashes |= _read(self._connection, missing)
+
+    def root(self, size: int) -> bytes:
+        """The root of the first ``size`` leaves. Raises LedgerForked where a hash is missing."""
+        return fold_peaks(self._peaks(size))
+
+    def frontier(self) -> Frontier:
+        """The right edge, to append to. Raises LedgerForked where a hash is missing."""
+        return Frontier(self.size, self._peaks(self.size))
+
+    def _peaks(self, size: int) -> list[bytes]:
+        self.read(size)
+        return [self._hashes[place] for place in cover((0, size))]
+
+
 def tree_size(connection: Connection) -> int:
     """How many leaves there are."""
-    last: int | None = connection.execute(select(func.max(leaf.c.idx))).scalar()
+    last: int | None = connection.execute(_LAST).scalar()
     return 0 if last is None else last + 1
-
-
-def root_at(connection: Connection, size: int) -> bytes:
-    """The root of the first ``size`` leaves."""
-    return _roots(connection, [(0, size)])[0]
-
-
-def frontier_at(connection: Connection, size: int) -> Frontier:
-    """The right edge of the tree, to append to."""
-    places = cover((0, size))
-    found = _read(connection, places)
-    return Frontier(size, [found[place] for place in places])
 
 
 def prove_inclusion(connection: Connection, outbox_id: str, *, size: int) -> InclusionProof:
@@ -91,9 +113,9 @@ def _roots(connection: Connection, ranges: Sequence[Range]) -> list[bytes]:
 def _read(connection: Connection, places: Iterable[Place]) -> dict[Place, bytes]:
     wanted = set(places)
     numbers = [index for level, index in wanted if level == 0]
-    inner = [place for place in wanted if place[0]]
-    leaves = connection.execute(select(leaf.c.idx, leaf.c.hash).where(leaf.c.idx.in_(numbers))) if numbers else ()
-    nodes = connection.execute(select(node).where(tuple_(node.c.level, node.c.idx).in_(inner))) if inner else ()
+    levels, indices = {level for level, _ in wanted if level}, {index for level, index in wanted if level}
+    leaves = connection.execute(_LEAVES, {"numbers": numbers}) if numbers else ()
+    nodes = connection.execute(_NODES, {"levels": [*levels], "indices": [*indices]}) if levels else ()
     found = {(0, row.idx): row.hash for row in leaves} | {(row.level, row.idx): row.hash for row in nodes}
     if missing := sorted(wanted - set(found)):
         raise LedgerForked(

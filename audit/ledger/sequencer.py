@@ -1,19 +1,22 @@
 """The sequencer: every outbox row that has no leaf yet gets the next one.
 
 Rows are found by *having no leaf*, never by an id greater than the last: transactions commit in another order than
-their ids or times were given.
+their ids or times were given. So that this costs nothing in a long ledger, a trigger lets each new row wait in a list,
+which it leaves in the transaction of its leaf. The list proves nothing: a row that was taken out of it shows in the
+audit as a record without a leaf.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from audit.errors import RecordForged
 from audit.leaf import leaf_bytes
-from audit.ledger.proofs import frontier_at, tree_size
-from audit.ledger.tables import leaf, node
+from audit.ledger.proofs import StoredTree
+from audit.ledger.tables import leaf, node, waiting
+from audit.ledger.tree import Frontier
 from audit.recorded import believed
 from audit.verify.merkle import leaf_hash
 from audit.verify.publickey import PublicKey
@@ -22,20 +25,24 @@ from lineage.outbox import outbox, payload
 BATCH = 1000
 """leaves in one transaction"""
 
+_WAITING = (
+    select(outbox, payload.c.envelope, payload.c.salt)
+    .outerjoin(payload, payload.c.outbox_id == outbox.c.id)
+    .outerjoin(leaf, leaf.c.outbox_id == outbox.c.id)
+    .where(outbox.c.id.in_(select(waiting.c.outbox_id)), leaf.c.outbox_id.is_(None))
+    .order_by(outbox.c.time, outbox.c.id)
+    .limit(bindparam("batch"))
+)
+_TAKEN = delete(waiting).where(waiting.c.outbox_id == bindparam("taken"))
 
-def append_batch(connection: Connection, key: PublicKey) -> int:
-    """Append up to BATCH leaves, by (time, id); gives how many. The caller holds the ledger's lock and commits.
 
-    Raises RecordForged for a row that the statement ``key`` did not sign, or whose payload is gone.
+def append_batch(connection: Connection, tree: StoredTree, key: PublicKey) -> bool:
+    """Append up to BATCH leaves to ``tree``, by (time, id). The caller holds the ledger's lock and commits.
+
+    Gives whether there may be more. Raises RecordForged for a row that the statement ``key`` did not sign, or whose
+    payload is gone.
     """
-    rows = connection.execute(
-        select(outbox, payload.c.envelope, payload.c.salt)
-        .outerjoin(payload, payload.c.outbox_id == outbox.c.id)
-        .outerjoin(leaf, leaf.c.outbox_id == outbox.c.id)
-        .where(leaf.c.outbox_id.is_(None))
-        .order_by(outbox.c.time, outbox.c.id)
-        .limit(BATCH)
-    ).all()
+    rows = connection.execute(_WAITING, {"batch": BATCH}).all()
     for row in rows:
         if row.envelope is None:
             raise RecordForged(
@@ -44,8 +51,9 @@ def append_batch(connection: Connection, key: PublicKey) -> int:
             )
         believed(row, key)
     if rows:
-        _append(connection, [(row.id, leaf_of(row)) for row in rows])
-    return len(rows)
+        _append(connection, tree.frontier(), [(row.id, leaf_of(row)) for row in rows])
+        connection.execute(_TAKEN, [{"taken": row.id} for row in rows])
+    return len(rows) == BATCH
 
 
 def leaf_of(row: Any) -> bytes:
@@ -53,8 +61,7 @@ def leaf_of(row: Any) -> bytes:
     return leaf_bytes(id=row.id, kind=row.kind, time=row.time, actor=row.actor, commitment=row.commitment)
 
 
-def _append(connection: Connection, new: list[tuple[str, bytes]]) -> None:
-    frontier = frontier_at(connection, tree_size(connection))
+def _append(connection: Connection, frontier: Frontier, new: list[tuple[str, bytes]]) -> None:
     leaves: list[dict[str, Any]] = []
     nodes: list[dict[str, Any]] = []
     for outbox_id, content in new:

@@ -18,15 +18,19 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
+    insert,
     inspect,
+    select,
     text,
 )
 from sqlalchemy.engine import make_url
 
 from audit.errors import LedgerForked, UnknownRecord
 from lineage.database import metadata as catalogue
+from lineage.outbox import outbox
 
 metadata = MetaData()
 
@@ -57,6 +61,9 @@ checkpoint = Table(
     Column("time", String(27), nullable=False),
 )
 
+waiting = Table("waiting", metadata, Column("outbox_id", String(36), primary_key=True))
+"""Recorded acts without a leaf: the short way to them, no evidence. A trigger fills it, the sequencer empties it."""
+
 LOCK = int.from_bytes(b"provendr", "big") & 0x7FFF_FFFF_FFFF_FFFF
 """The advisory lock of PostgreSQL that whoever writes the ledger holds."""
 
@@ -72,11 +79,18 @@ def create_tables(engine: Engine) -> None:
     """Create what is not there yet; may run in several processes at once."""
     with engine.connect() as connection:
         begin_exclusive(connection)
+        listed = inspect(connection).has_table(waiting.name)
         metadata.create_all(connection)
         statements = _sqlite_triggers() if engine.dialect.name == "sqlite" else _postgresql_triggers()
         for statement in statements:
             connection.execute(text(statement))
+        if not listed:
+            connection.execute(insert(waiting).from_select(["outbox_id"], _without_leaf()))
         connection.commit()
+
+
+def _without_leaf() -> Select[tuple[str]]:
+    return select(outbox.c.id).outerjoin(leaf, leaf.c.outbox_id == outbox.c.id).where(leaf.c.outbox_id.is_(None))
 
 
 def check_database(url: str) -> None:
@@ -94,7 +108,7 @@ def check_tables(engine: Engine) -> None:
 
     Raises UnknownRecord for a database without any of them, LedgerForked where some are gone.
     """
-    wanted = metadata.tables.keys() | catalogue.tables.keys()
+    wanted = (metadata.tables.keys() | catalogue.tables.keys()) - {waiting.name}
     missing = sorted(wanted - set(inspect(engine).get_table_names()))
     if len(missing) == len(wanted):
         raise UnknownRecord("Nothing was ever recorded here: the database has none of the tables of a ledger.")
@@ -123,6 +137,10 @@ def begin_snapshot(connection: Connection) -> None:
 
 def _sqlite_triggers() -> Iterator[str]:
     refuse = f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+    yield (
+        "CREATE TRIGGER IF NOT EXISTS outbox_waits AFTER INSERT ON outbox"
+        " BEGIN INSERT INTO waiting (outbox_id) VALUES (NEW.id); END"
+    )
     for table, same in _SAME_ROW.items():
         for act in ("UPDATE", "DELETE"):
             yield f"CREATE TRIGGER IF NOT EXISTS {table}_no_{act.lower()} BEFORE {act} ON {table} {refuse}"
@@ -131,6 +149,11 @@ def _sqlite_triggers() -> Iterator[str]:
 
 
 def _postgresql_triggers() -> Iterator[str]:
+    wait = "$$ BEGIN INSERT INTO waiting (outbox_id) VALUES (NEW.id); RETURN NULL; END $$"
+    yield f"CREATE OR REPLACE FUNCTION provender_waits() RETURNS trigger LANGUAGE plpgsql AS {wait}"
+    yield (
+        "CREATE OR REPLACE TRIGGER outbox_waits AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION provender_waits()"
+    )
     body = f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$"
     yield f"CREATE OR REPLACE FUNCTION provender_append_only() RETURNS trigger LANGUAGE plpgsql AS {body}"
     for table in _SAME_ROW:

@@ -131,12 +131,17 @@ def source_node(source: Mapping[str, Any], act: Statement, *, id: str) -> Node: 
         records=(act.id,),
         facts=(
             *known(("Place", source.get("uri")), ("State", source.get("state")), ("Read at", source.get("time"))),
-            *(
-                Fact(str(entry.get("path")), f"{size(entry.get('size'))}, SHA-256 {entry.get('sha256')}", code=True)
-                for entry in files
-            ),
+            *known(*((f"Table {name}", value) for name, value in sorted(mapping(source.get("table")).items()))),
+            *(Fact(str(entry.get("path")), _content(entry), code=True) for entry in files),
         ),
     )
+
+
+def _content(entry: Mapping[str, Any]) -> str:
+    """What names the content of one file or object: its SHA-256, else what the store says of it."""
+    names = (("SHA-256", "sha256"), ("ETag", "etag"), ("version", "version_id"))
+    stated = [f"{word} {entry[key]}" for word, key in names if entry.get(key)]
+    return ", ".join([size(entry.get("size")), *stated])
 
 
 def labels_of(acts: list[Statement]) -> Labels:

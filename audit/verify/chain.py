@@ -237,18 +237,37 @@ def _sources(act: Statement, node: Node, sources: list[dict[str, Any]]) -> Itera
     if not sources:
         yield _gap(act, node, Node("source", ""), "the record names no source")
     for source in sources:
-        level = VERIFIED if text(source, "state") == "computed" else OBSERVED
-        files = [file for file in objects(source, "files") if text(file, "sha256")]
-        if not files:
-            where = text(source, "uri") or text(source, "name")
+        where = text(source, "uri") or text(source, "name")
+        found = [*_hashed(source), *_observed(source, where)]
+        if not found:
             yield _gap(act, node, Node("source", where), f"the state of source {where!r} is not stated by a digest")
-        for file in files:
-            target = Node("source", text(file, "path"))
-            says = f"the run hashed the file of {text(source, 'name')}" + (
-                "" if level == VERIFIED else " earlier; size and time unchanged"
+        for name, digest, level, says in found:
+            yield Link(
+                node, Node("source", name), "read", digest, level, says, text(source, "time") or act.time, act.id
             )
-            digest = f"sha256:{text(file, 'sha256')}"
-            yield Link(node, target, "read", digest, level, says, text(source, "time") or act.time, act.id)
+
+
+def _hashed(source: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    level, later = (
+        (VERIFIED, "") if text(source, "state") == "computed" else (OBSERVED, " earlier; size and time unchanged")
+    )
+    for file in objects(source, "files"):
+        if sha256 := text(file, "sha256"):
+            says = f"the run hashed the file of {text(source, 'name')}{later}"
+            yield text(file, "path"), f"sha256:{sha256}", level, says
+
+
+def _observed(source: dict[str, Any], where: str) -> Iterator[tuple[str, str, str, str]]:
+    """What the storage says of content that the run did not hash: a table's version, an object's entity tag."""
+    kind, table = text(source, "table", "format"), text(source, "table", "id")
+    version = find(source, "table", "version" if kind == "delta" else "snapshot_id")
+    if kind and table and version is not None:
+        yield where, f"{kind}:{table}@{version}", OBSERVED, "the table's own log named the version that was read"
+    for file in objects(source, "files"):
+        if (etag := text(file, "etag")) and not text(file, "sha256"):
+            kept = text(file, "version_id")
+            says = f"the object store named this content{f', kept as version {kept}' if kept else ''}"
+            yield text(file, "path"), f"etag:{etag}", OBSERVED, says
 
 
 def _spine(retrieval: Statement, node: Node) -> Iterator[Link]:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
+import pyarrow as pa
 import pytest
 
-from api.assembly import assemble
+import lineage
+from api.assembly import assemble, opened
 from api.settings import Settings, load_settings
 from audit.errors import KeysUnusable, LedgerForked, UnknownRecord
+from governance.errors import ConfigurationError
+from lineage.errors import ObjectsUnreachable, SnapshotNotRecorded
+from lineage.objects.s3 import S3Objects
+from lineage.recorder import Act, Subject
+from tests.seaweedfs import S3Server, running_seaweedfs
 
 
 @pytest.fixture
@@ -52,3 +62,53 @@ def test_a_table_that_is_gone_is_not_made_by_whoever_only_looks(settings: Settin
         connection.exec_driver_sql("DROP TABLE event")
     with pytest.raises(LedgerForked, match="lacks the table event"):
         assemble(settings, create=False)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with running_seaweedfs() as server:
+        yield server
+
+
+@pytest.fixture
+def repo(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose objects are in a bucket that the environment leads to."""
+    bucket = f"b-{uuid4().hex}"
+    s3.client().create_bucket(Bucket=bucket)
+    text = f"project: clinic\ngovernance: {{policy: policy.yaml, objects: 's3://{bucket}/clinic'}}\n"
+    (tmp_path / "feature_store.yaml").write_text(text)
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "AWS_ACCESS_KEY_ID": s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+        "AWS_DEFAULT_REGION": s3.region,
+    }.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def test_a_snapshot_in_a_bucket_is_opened_by_its_name_alone(repo: Path) -> None:
+    parts, table = opened(repo), pa.table({"n": pa.array(range(100), pa.int64())})
+    said = {"created": "now", "definitions": "ab" * 32, "sources": [], "nulls": {"n": 0}, "validation": []}
+    snapshot, document = parts.snapshots.put(table, run=str(uuid4()), manifest=said)
+    with pytest.raises(SnapshotNotRecorded):
+        lineage.open_snapshot(snapshot.id, repo=repo)
+    algorithm, digits = snapshot.id.split(":")
+    stated = {"run": snapshot.run_id, "snapshot": snapshot.id, "manifest": sha256(document).hexdigest()}
+    subject = Subject(f"snapshot:{snapshot.run_id}", algorithm, digits)
+    act = Act(kind="retrieval", actor="me", subjects=(subject,), predicate={**stated, "state": "COMPLETE"})
+    parts.recorder.record(act)
+    assert isinstance(parts.objects, S3Objects)
+    assert lineage.open_snapshot(snapshot.id, repo=repo).to_arrow().equals(table)
+    assert [one.standing for one in parts.recorded_snapshots().list()] == ["recorded"]
+
+
+def test_what_needs_files_is_told_that_the_objects_are_in_a_bucket(repo: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"s3://.*Expected a directory"):
+        _ = opened(repo).directory
+
+
+def test_a_bucket_that_does_not_answer_is_no_internal_error(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(ObjectsUnreachable, match=r"cannot be reached at http://127\.0\.0\.1:9"):
+        opened(repo).snapshots.names()

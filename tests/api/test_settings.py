@@ -10,6 +10,7 @@ import pytest
 from api.settings import load_settings
 from governance.errors import ConfigurationError
 from lineage.errors import DatabaseUnreachable
+from lineage.objects import Retention
 
 BARE = "project: clinic\nregistry: data/registry\ngovernance: {policy: policy.yaml}\n"
 
@@ -23,7 +24,8 @@ def test_everything_but_the_policy_has_a_default_below_the_repository(tmp_path: 
     settings = load_settings(_repository(tmp_path), environ={})
     assert settings.policy == tmp_path / "policy.yaml"
     assert settings.database == f"sqlite:///{tmp_path}/data/provender.db"
-    assert settings.objects == tmp_path / "data/objects"
+    assert settings.objects == str(tmp_path / "data/objects")
+    assert settings.retention is None
     assert settings.keys == str(tmp_path / "data/keys")
     assert settings.checkpoints == tmp_path / "data/checkpoints"
     assert settings.origin == "provender.example/clinic"
@@ -59,12 +61,40 @@ def test_a_database_that_is_no_url_is_told_when_it_is_wanted(tmp_path: Path) -> 
         _ = settings.database
 
 
-@pytest.mark.parametrize("name", ["objects", "checkpoints"])
-def test_directories_by_uri_are_not_there_yet(tmp_path: Path, name: str) -> None:
-    text = BARE.replace("policy.yaml}", f"policy.yaml, {name}: 's3://b/p'}}")
+def test_checkpoints_are_a_directory(tmp_path: Path) -> None:
+    text = BARE.replace("policy.yaml}", "policy.yaml, checkpoints: 's3://b/p'}")
     settings = load_settings(_repository(tmp_path, text), environ={})
     with pytest.raises(ConfigurationError, match="s3://b/p"):
-        getattr(settings, name)
+        _ = settings.checkpoints
+
+
+def test_objects_in_a_bucket_stay_as_they_are_written(tmp_path: Path) -> None:
+    text = BARE.replace("policy.yaml}", "policy.yaml, objects: 's3://b/p', retention_days: 30}")
+    settings = load_settings(_repository(tmp_path, text), environ={})
+    assert settings.objects == "s3://b/p"
+    assert settings.retention == Retention("GOVERNANCE", 30)
+
+
+@pytest.mark.parametrize("wrong", ["retention_days: -1", "retention_days: 1, retention_mode: forever"])
+def test_a_retention_that_s3_does_not_know_is_told(tmp_path: Path, wrong: str) -> None:
+    text = BARE.replace("policy.yaml}", f"policy.yaml, {wrong}}}")
+    with pytest.raises(ConfigurationError, match="GOVERNANCE or COMPLIANCE"):
+        _ = load_settings(_repository(tmp_path, text), environ={}).retention
+
+
+@pytest.mark.parametrize(
+    ("environ", "endpoint"),
+    [
+        ({}, None),
+        ({"AWS_ENDPOINT_URL": "http://a:1"}, "http://a:1"),
+        ({"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_S3": "http://b:2"}, "http://b:2"),
+        ({"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_S3": ""}, "http://a:1"),
+    ],
+)
+def test_the_endpoint_of_s3_is_the_one_that_boto3_reads(
+    tmp_path: Path, environ: dict[str, str], endpoint: str | None
+) -> None:
+    assert load_settings(_repository(tmp_path), environ=environ).s3_endpoint == endpoint
 
 
 @pytest.mark.parametrize(

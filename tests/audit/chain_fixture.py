@@ -30,7 +30,7 @@ from audit.verify.note import parse_checkpoint, parse_note
 from governance.canonical import canonical_json, rfc3339
 from lineage.artifact import Artifact, ArtifactSignature, ArtifactStore
 from lineage.database import metadata, open_database
-from lineage.objects import ObjectStore
+from lineage.objects import DirectoryObjects
 from lineage.recorder import Act, Recorder, Subject
 from lineage.records import Records
 from lineage.snapshots import Snapshot, SnapshotStore
@@ -65,7 +65,7 @@ class SyntheticChain:
     keys: Keys
     ledger: Ledger
     records: Records
-    objects: ObjectStore
+    objects: DirectoryObjects
     snapshot: Snapshot
     artifact: Artifact
     trust: Path
@@ -109,12 +109,9 @@ def build_chain(directory: Path, *, change: Change = lambda act: act, min_rows: 
     create_tables(engine)
     ledger = Ledger(engine, keys, ORIGIN, directory / "checkpoints")
     ledger.begin()
-    objects = ObjectStore(directory / "objects")
-    digest = digest_table(TABLE)
+    objects = DirectoryObjects(directory / "objects")
     manifest = {"definitions": DEFINITIONS, "created": rfc3339(NOW)}
-    snapshot, manifest_bytes = SnapshotStore(objects, min_rows=min_rows).put(
-        TABLE, digest, run=RETRIEVE, manifest=manifest
-    )
+    snapshot, manifest_bytes = SnapshotStore(objects, min_rows=min_rows).put(TABLE, run=RETRIEVE, manifest=manifest)
     artifact, signature = _signed_model(directory, keys)
     recorder = Recorder(engine, StatementSeal(keys), after=ledger.sequence, clock=_clock().__next__)
     acts = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from audit.bundle import BundleIncomplete, BundleRefused, check_own_bundle, write_bundle
-from lineage.objects import ObjectStore
+from lineage.objects import DirectoryObjects
 from tests.audit.chain_fixture import DEPLOYMENT, ENDPOINT, ORIGIN, SyntheticChain
 
 PARTS = ("tar", "sha256sum", "openssl", "python3", "bash")
@@ -70,7 +70,7 @@ def test_it_holds_the_members_of_the_format_and_nothing_else(chain: SyntheticCha
 
 def test_a_lost_manifest_is_an_error_and_no_bundle(chain: SyntheticChain, tmp_path: Path) -> None:
     with pytest.raises(BundleIncomplete, match="Restore it from a backup"):
-        dataclasses.replace(chain, objects=ObjectStore(tmp_path)).members()
+        dataclasses.replace(chain, objects=DirectoryObjects(tmp_path)).members()
 
 
 def test_a_write_that_fails_leaves_the_old_bundle_and_no_other_file(

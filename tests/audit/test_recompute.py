@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from audit.recompute import DataDirectory
 from audit.verify.errors import Malformed
+from lineage.td1 import CHUNK_ROWS, digest_table
 from tests.audit.chain_fixture import SyntheticChain, snapshot_data
 
 
@@ -33,6 +36,18 @@ def test_a_name_from_a_statement_never_leads_out_of_the_directory(chain: Synthet
     assert data.table(f"td1-sha256:../../objects/snapshots/{snapshot_data(chain).parent.name}") is None
     assert data.model_files("oms1-sha256:../../model") is None
     assert data.table("td1-sha256:\0") is None
+
+
+def test_rows_in_parts_are_one_table_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    table = pa.table({"n": pa.array(range(CHUNK_ROWS + 10), pa.int64())})
+    snapshot = digest_table(table).digest
+    folder = tmp_path / "snapshots" / snapshot.removeprefix("td1-sha256:")
+    folder.mkdir(parents=True)
+    for number in range(2):
+        pq.write_table(table.slice(number * CHUNK_ROWS, CHUNK_ROWS), folder / f"part-0000{number}.parquet")
+    found = DataDirectory(tmp_path).table(snapshot)
+    assert found is not None
+    assert found.digest == snapshot
 
 
 def test_rows_that_are_no_parquet_are_an_error(tmp_path: Path) -> None:

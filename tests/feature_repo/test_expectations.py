@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from governance.validation.gx import validate
 from governance.validation.result import critical_failures, validation_json
 from governance.validation.suite import Suite, read_suite
+from governance.validation.validate import validate
 
 
 @pytest.fixture(scope="module")

@@ -370,7 +370,7 @@ BROKEN = {
         lambda d: d["governance"].update(database="postgresql+psycopg://u:secret@127.0.0.1:1/x"),
         "cannot be opened",
     ),
-    "objects on S3": (lambda d: d["governance"].update(objects="s3://b/o"), "s3://b/o"),
+    "objects by FTP": (lambda d: d["governance"].update(objects="ftp://b/o"), "ftp://b/o"),
 }
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from governance.errors import WrongQuestion
+from governance.errors import Denied, WrongQuestion
 
 SPAN = (datetime(2009, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
 REFS = ["laboratory:bilirubin_mg_dl"]
@@ -88,22 +88,26 @@ def test_feasts_offline_server_gives_and_takes_nothing(applied: Any) -> None:
             server.pull_all_from_table_or_query(ranged)
         with pytest.raises(WrongQuestion, match="without a verdict"):
             server.pull_latest_from_table_or_query(ranged)
-        with pytest.raises(WrongQuestion, match="refused"):
+        with pytest.raises(WrongQuestion, match="without a verdict"):
             server.offline_write_batch({**common, "progress": None}, "new")
     finally:
         server.shutdown()
     assert file.read_bytes() == content
 
 
-def test_a_source_is_not_rewritten_through_feast(applied: Any) -> None:
+def test_a_source_is_not_written_where_its_rows_may_not_lie(applied: Any) -> None:
+    """A view handed in by the caller says where its source is: that place is judged, not the registered one."""
+    from feast import FileSource
+
     repository, store = applied
-    file = repository.path / "data/sources/laboratory.parquet"
-    content = file.read_bytes()
-    with pytest.raises(WrongQuestion, match="write_to_offline_store"):
-        store.write_to_offline_store("laboratory", _rows(repository))
-    with pytest.raises(WrongQuestion, match="offline_write_batch"):
-        store.provider.offline_write_batch(store.config, store.get_feature_view("laboratory"), None, None)
-    assert file.read_bytes() == content
+    view = store.get_feature_view("demographics")
+    place = repository.path / "data/mirror-fr"
+    view.batch_source = FileSource(name="patient_register", path=str(place), timestamp_field="event_timestamp")
+    with pytest.raises(Denied, match="mirror-fr"):
+        store.provider.offline_write_batch(store.config, view, pa.Table.from_pandas(_rows(repository)), None)
+    assert not place.exists()
+    (denied,) = repository.predicates("write")
+    assert denied["state"] == "DENIED"
 
 
 def test_values_are_not_written_online_where_nobody_records_them(applied: Any) -> None:

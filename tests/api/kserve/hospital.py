@@ -81,7 +81,7 @@ def signed_artifact(parts: Provender, *, seed: int, key: Path | None = None) -> 
     }
     save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
     sign(directory, private_key=key or parts.keys.model_path)
-    return ArtifactStore(parts.objects.root).put(directory)
+    return ArtifactStore(parts.directory).put(directory)
 
 
 def deployment_records(parts: Provender, endpoint: str, artifact: str) -> DeploymentRecords:

@@ -10,9 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from lineage.objects import ObjectStore
+from lineage.objects import DirectoryObjects
 from lineage.snapshots import Snapshot, SnapshotStore
-from lineage.td1 import digest_table
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Workshop:
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     path = tmp_path_factory.mktemp("workshop")
     table = pa.table({"x": [i / 100 for i in range(100)], "y": [3 * i / 100 for i in range(100)]})
-    store = SnapshotStore(ObjectStore(path / "objects"), min_rows=1)
-    snapshot, _ = store.put(table, digest_table(table), run="00000000-0000-4000-8000-000000000000", manifest={})
+    store = SnapshotStore(DirectoryObjects(path / "objects"), min_rows=1)
+    snapshot, _ = store.put(table, run="00000000-0000-4000-8000-000000000000", manifest={})
     key = ec.generate_private_key(ec.SECP256R1())
     pem, pkcs8, plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (path / "model.pem").write_bytes(key.private_bytes(pem, pkcs8, plain))

@@ -24,7 +24,6 @@ from governance.canonical import canonical_json
 from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, TrainingFailed, UnknownSnapshot, ValidationFailed
 from lineage.recorder import Act, Recorder, Subject
 from lineage.snapshots import Snapshot
-from lineage.td1 import digest_table
 
 PASSED = {"expectation": "expect_column_values_to_be_between", "column": "x", "success": True, "severity": "critical"}
 FAILED = {**PASSED, "success": False}
@@ -47,7 +46,7 @@ def stored(parts: Provender, *validation: dict[str, Any], recorded: bool = True,
         "nulls": {},
         "validation": list(validation) or [PASSED],
     }
-    snapshot, document = parts.snapshots.put(table, digest_table(table), run=run, manifest=manifest)
+    snapshot, document = parts.snapshots.put(table, run=run, manifest=manifest)
     algorithm, digits = snapshot.id.split(":")
     said = {"run": run, "state": "COMPLETE", "snapshot": snapshot.id, "manifest": sha256(document).hexdigest()}
     if recorded:
@@ -57,7 +56,7 @@ def stored(parts: Provender, *validation: dict[str, Any], recorded: bool = True,
 
 
 def manifest_of(parts: Provender, snapshot: Snapshot) -> Path:
-    (path,) = parts.objects.root.rglob(f"{snapshot.run_id}.json")
+    (path,) = parts.directory.rglob(f"{snapshot.run_id}.json")
     return path
 
 

@@ -172,13 +172,13 @@ def test_a_changed_snapshot_fails_with_the_right_reason(workshop: Any) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from lineage.objects import ObjectStore
+    from lineage.objects import DirectoryObjects
     from lineage.snapshots import SnapshotStore
     from lineage.td1 import digest_table
 
     table = pa.table({"x": [float(i) for i in range(100)], "y": [0.0] * 100})
-    store = SnapshotStore(ObjectStore(workshop.objects), min_rows=1)
-    snapshot, _ = store.put(table, digest_table(table), run="00000000-0000-4000-8000-000000000001", manifest={})
+    store = SnapshotStore(DirectoryObjects(workshop.objects), min_rows=1)
+    snapshot, _ = store.put(table, run="00000000-0000-4000-8000-000000000001", manifest={})
     changed = table.set_column(1, "y", pa.array([0.0] * 99 + [5e-324]))
     place = workshop.objects / "snapshots" / snapshot.digest.removeprefix("td1-sha256:")
     pq.write_table(changed, place / "data.parquet")

@@ -60,13 +60,13 @@ def test_saving_the_same_tensors_gives_the_same_bytes(run: TrainingRun) -> None:
 def test_a_snapshot_with_a_random_name_is_compared_with_the_digest_the_job_was_told(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    from lineage.objects import ObjectStore
+    from lineage.objects import DirectoryObjects
     from lineage.snapshots import SnapshotStore
     from lineage.td1 import digest_table
 
     table = pa.table({"x": [1.0, 2.0]})
-    store = SnapshotStore(ObjectStore(tmp_path / "objects"), min_rows=3)
-    snapshot, _ = store.put(table, digest_table(table), run="00000000-0000-4000-8000-000000000000", manifest={})
+    store = SnapshotStore(DirectoryObjects(tmp_path / "objects"), min_rows=3)
+    snapshot, _ = store.put(table, run="00000000-0000-4000-8000-000000000000", manifest={})
     names, objects = {"features": snapshot.id}, str(tmp_path / "objects")
     told = Job("fit", {}, snapshots=names, objects=objects, digests={"features": snapshot.digest})
     assert TrainingRun(told, JobDirectory(tmp_path)).snapshot("features").equals(table)

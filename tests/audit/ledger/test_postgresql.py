@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,42 +14,15 @@ from audit.errors import LedgerForked
 from audit.ledger import Ledger, Wrong, create_tables
 from audit.verify.merkle import leaf_hash, verify_consistency, verify_inclusion
 from tests.audit.ledger.conftest import World, open_world
+from tests.postgresql import USER, postgresql
 
 pytestmark = pytest.mark.system
 
 
-def programs() -> Path:
-    """The folder of the distribution's PostgreSQL, newest first."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    assert found, "PostgreSQL is not installed: apt-get install postgresql"
-    return found[-1].parent
-
-
-def run(*command: str | Path) -> None:
-    """Run as a plain user: PostgreSQL refuses to run as root."""
-    user = "nobody" if os.geteuid() == 0 else None
-    subprocess.run(
-        [str(each) for each in command], user=user, cwd="/", check=True, timeout=60, stdout=subprocess.DEVNULL
-    )
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    directory = Path(tempfile.mkdtemp(prefix="provender-pg-"))  # not below tmp_path, which only root may enter
-    if os.geteuid() == 0:
-        shutil.chown(directory, "nobody")
-    data = directory / "data"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    run(programs() / "initdb", "--auth=trust", "--username=provender", "--no-sync", "-D", data)
-    options = f"-h 127.0.0.1 -p {port} -k {directory}"
-    run(programs() / "pg_ctl", "-D", data, "-l", directory / "log", "-o", options, "-w", "start")
-    try:
-        yield f"postgresql+psycopg://provender@127.0.0.1:{port}/postgres"
-    finally:
-        run(programs() / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(directory)
+    with postgresql() as port:
+        yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
 
 
 @pytest.fixture

@@ -119,6 +119,26 @@ def test_online_values_that_only_the_end_names_are_followed_too(chain: Synthetic
     assert any(ENDED in gap for gap in gaps(follow([*acts, ended], ENDPOINT)))
 
 
+def test_a_source_that_a_storage_names_is_observed_and_one_that_nothing_names_is_a_gap(chain: SyntheticChain) -> None:
+    objects = [{"path": "lake/labs.parquet", "size": 3, "etag": "5d41", "version_id": "v7"}]
+    delta = {"format": "delta", "id": "8f6c", "version": 0}
+    base = {"name": "labs", "uri": "s3://store:8333/lake/labs", "state": "stated", "time": EARLY}
+
+    def links(**state: Any) -> list[tuple[str, str, str]]:
+        acts = [
+            dataclasses.replace(act, predicate={**act.predicate, "sources": [{**base, **state}]})
+            if act.kind == "retrieval"
+            else act
+            for act in statements(chain)
+        ]
+        found = follow(acts, ENDPOINT).links
+        return [(one.target.name, one.digest, one.level) for one in found if one.target.kind == "source"][:1]
+
+    assert links(files=objects) == [("lake/labs.parquet", "etag:5d41", "observed")]
+    assert links(files=[{"path": "a", "size": 3}], table=delta) == [(base["uri"], "delta:8f6c@0", "observed")]
+    assert links(files=[{"path": "a", "size": 3}]) == [(base["uri"], "", "")]
+
+
 def test_names_alone_lead_nowhere(chain: SyntheticChain) -> None:
     acts = [
         dataclasses.replace(act, subjects=(("model:liver", "oms1-sha256", "0" * 64),))
