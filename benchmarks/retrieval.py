@@ -81,12 +81,16 @@ def figures(shape: Shape, folder: Path, chosen: argparse.Namespace) -> tuple[lis
     """All lines of one shape, where the time of the governed retrieval goes, and who answered otherwise."""
     names = [name for name in ALTERNATING if name in chosen.contenders]
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    over: set[str] = set()
     for _ in range(chosen.repeats):
-        for name in names:
+        for name in (name for name in names if name not in over):
             found = child(name, shape.name, folder, runs=2, scale=chosen.scale, limit=chosen.limit)
-            if found is not None:
+            if found is None:
+                over.add(name)
+            else:
                 runs[name].append(found)
     lines = [_median(name, [each["runs"][1] for each in found]) for name, found in runs.items() if found]
+    lines += [Figure(name, chosen.limit, 0, 0, exceeded=True) for name in names if not runs[name]]
     steps: dict[str, float] = {}
     if runs.get("governed"):
         lines.append(_median("governed, first sight", [each["runs"][0] for each in runs["governed"]]))
@@ -127,7 +131,7 @@ def _print(shape: Shape, lines: Iterable[Figure], steps: dict[str, float]) -> No
     print(f"{shape.features} features, {shape.spine:,} entity rows")
     print(f"  {'':<30}{'seconds':>10}{'cpu s':>10}{'peak MiB':>10}{'time':>10}{'cpu':>10}{'peak':>10}")
     lines = list(lines)
-    base = next((line for line in lines if line.name == BASE), None)
+    base = next((line for line in lines if line.name == BASE and not line.exceeded), None)
     for line in lines:
         print(line.row(base))
     if steps:
@@ -148,7 +152,8 @@ def big(folder: Path, chosen: argparse.Namespace) -> None:
         if found is None:
             sys.exit(f"{name}: killed, or more than an hour")
         run = found["runs"][0]
-        print(f"  {name:<30}{run['wall']:>8.1f} s, cpu {run['processor']:.1f} s, peak {run['peak'] / 2**20:,.0f} MiB")
+        seconds = f"{run['wall']:>8.1f} s, cpu {run['processor']:.1f} s"
+        print(f"  {name:<30}{seconds}, peak of the process {run['process'] / 2**20:,.0f} MiB", flush=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -194,7 +199,7 @@ def main() -> None:
             _print(shape, lines, steps)
             for each in wrong:
                 print(f"  another answer (rows, nulls, two sums): {each}", flush=True)
-            base = next((line for line in lines if line.name == BASE), None)
+            base = next((line for line in lines if line.name == BASE and not line.exceeded), None)
             drawn[name] = {line.name: (line.wall, line.label(base)) for line in lines}
         chosen.picture.write_text(picture(drawn))
         print(f"\nPicture: {chosen.picture}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import os
 import resource
 import tempfile
 import time
@@ -136,7 +135,7 @@ STEPS = [
 
 
 def measured(name: str, shape: Shape, folder: Path, *, runs: int) -> dict[str, Any]:
-    """Seconds (wall and processor), peak memory beyond the start, and a check sum, of each of ``runs`` runs."""
+    """Of each of ``runs`` runs: seconds (wall and processor), peak memory beyond the start and in all, a check sum."""
     with CONTENDERS[name](shape, folder) as run:
         start = psutil.Process().memory_info().rss
         steps = _timed_steps() if name.startswith("governed") else {}
@@ -146,10 +145,18 @@ def measured(name: str, shape: Shape, folder: Path, *, runs: int) -> dict[str, A
             wall, processor = time.perf_counter(), time.process_time()
             table = run()
             seconds = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - start
-            found.append({**seconds, "peak": peak, "steps": dict(steps), "check": _check(table, shape)})
+            whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            found.append(
+                {
+                    **seconds,
+                    "peak": whole - start,
+                    "process": whole,
+                    "steps": dict(steps),
+                    "check": _check(table, shape),
+                }
+            )
             del table
-        return {"runs": found, "threads": os.cpu_count()}
+        return {"runs": found}
 
 
 def _check(table: pa.Table, shape: Shape) -> list[Any]:

@@ -62,7 +62,6 @@ def matched_rows(
     kinds = [schema.field(name).type if schema.get_field_index(name) >= 0 else pa.null() for name in source.keys]
     keys = SourceKeys(spine.keys, kinds)
     best = Best(spine.slots, ttl=ttl, has_created=created is not None, known_then=times.known_then)
-
     if len(spine.slots) == 0:
         return np.full(len(spine.keys.codes), NONE, np.int64)
 

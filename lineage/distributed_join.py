@@ -12,7 +12,7 @@ Every function keeps the order of the rows it is given, which decides between ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -56,6 +56,13 @@ class PartitionedJoin:
         table = self.table
         times = [table.timestamp, *([table.created] if table.created else [])]
         return list(dict.fromkeys([*table.keys.values(), *times, *table.features.values()]))
+
+
+def chunks_apart(spine: pa.Table) -> Iterator[pa.Table]:
+    """The chunks of a spine, each with memory of its own: a slice would carry the whole to another process."""
+    plain = _plain(spine)
+    for start in range(0, plain.num_rows or 1, CHUNK_ROWS):
+        yield plain.take(pa.array(range(start, min(start + CHUNK_ROWS, plain.num_rows)), pa.int64()))
 
 
 def spine_partitions(join: PartitionedJoin, chunk: pa.Table) -> list[pa.Table]:
@@ -139,7 +146,7 @@ def _mixed(column: Column) -> Numbers:
 def _cut(table: pa.Table, places: Numbers | None, count: int) -> list[pa.Table]:
     """``table`` in ``count`` tables by the place of each row, in the order of the rows."""
     if places is None or count == 1:
-        return [table, *[table.slice(0, 0)] * (count - 1)]
+        return [table, *[table.schema.empty_table()] * (count - 1)]
     order = np.argsort(places, kind="stable")
     ends = np.searchsorted(places[order], np.arange(count + 1))
     plain = _plain(table)

@@ -17,10 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from governance.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
 
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]I?B)\s*", re.IGNORECASE)
@@ -66,6 +68,8 @@ def connected(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
 
     :raises ConfigurationError: the spill directory cannot be written, or the limits were too small for the work.
     """
+    import duckdb  # only who reads pays for the engine
+
     with _private_folder(limits.spill) as folder:
         try:
             with duckdb.connect(config=_settings(limits, folder)) as connection:

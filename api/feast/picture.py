@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from feast.infra.data_sources.contrib.iceberg_catalog.iceberg_source import IcebergSource
 from feast.protos.feast.core.DataSource_pb2 import DataSource as DataSourceProto
@@ -30,15 +32,26 @@ _UNGOVERNED = ("feature_tables", "label_views", "validation_references")
 def draw(registry: RegistryProto, *, project: str, repo: Path) -> Definitions:
     """All objects of ``project`` in the registry; relative paths of sources are below ``repo``.
 
-    Of a registry of the same bytes it is the same picture, drawn once. Raises ConfigurationError for objects that
-    cannot be judged: of another project, or of a kind not known here.
+    Of a registry of the same bytes, over files in the same places, it is the same picture, drawn once. Raises
+    ConfigurationError for objects that cannot be judged: of another project, or of a kind not known here.
     """
     suites = frozenset(path.stem for path in suite_files(repo / "expectations"))
-    return _drawn(registry.SerializeToString(deterministic=True), project, repo, suites)
+    return _drawn(registry.SerializeToString(deterministic=True), project, repo, suites, _real_paths(registry, repo))
+
+
+def _real_paths(registry: RegistryProto, repo: Path) -> frozenset[tuple[str, str]]:
+    """Where each file of a source or saved dataset really lies: a symbolic link may lead elsewhere tomorrow."""
+    views = (*registry.feature_views, *registry.stream_feature_views)
+    copies = (source for view in views for source in (view.spec.batch_source, view.spec.stream_source))
+    uris = {source.file_options.uri for source in (*registry.data_sources, *copies)}
+    uris |= {dataset.spec.storage.file_storage.uri for dataset in registry.saved_datasets}
+    return frozenset((uri, os.path.realpath(repo / unquote(uri.removeprefix("file://")))) for uri in uris if uri)
 
 
 @lru_cache(maxsize=8)
-def _drawn(content: bytes, project: str, repo: Path, suites: frozenset[str]) -> Definitions:
+def _drawn(
+    content: bytes, project: str, repo: Path, suites: frozenset[str], _real_paths: frozenset[tuple[str, str]]
+) -> Definitions:
     registry = RegistryProto.FromString(content)
     _refuse_what_cannot_be_judged(registry, project)
     views = _view_kinds(registry)
@@ -112,6 +125,8 @@ def _source_places(proto: Any, repo: Path) -> tuple[str, ...]:
     if options == "file_options":
         uri, endpoint = proto.file_options.uri, proto.file_options.s3_endpoint_override
         return (s3_place(uri, endpoint=endpoint) if uri.startswith("s3://") else place_of(uri, base=repo),)
+    if options == "spark_options" and proto.spark_options.path.startswith(("/", "file:///")):
+        return (place_of(proto.spark_options.path, base=repo),)  # a relative path is one of each worker's own
     if options == "kafka_options":
         return kafka_places(proto.kafka_options.kafka_bootstrap_servers, proto.kafka_options.topic)
     if options in ("request_data_options", "push_options", None):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,8 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 from feast.feature_view import FeatureView
-from feast.feature_view_utils import resolve_feature_view_source_with_fallback
-from feast.infra.offline_stores.contrib.ray_offline_store.ray import RayOfflineStore
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
@@ -28,25 +25,21 @@ from ray.exceptions import RayTaskError
 from api.feast.asof_views import asked_of
 from api.feast.denial import NotOffered
 from api.feast.own_acts import refuse_outside_acts
+from api.feast.ray_cluster import RayCluster
 from api.feast.request import RetrievalRequest
 from governance.errors import ProvenderError
-from lineage.asof import FeatureTable
 from lineage.canonical_table import ROW
 from lineage.distributed import ChunkPlan, stored_chunks
 from lineage.distributed_join import (
     PartitionedJoin,
     answered_chunk,
     assembled_chunk,
+    chunks_apart,
     joined_partition,
-    sole,
     source_partitions,
     spine_partitions,
 )
 from lineage.opened_snapshot import OpenSnapshot
-from lineage.td1 import CHUNK_ROWS
-
-_PARTITION_BYTES = 64 * 2**20
-"""of a source, in memory; a partition is joined in one task"""
 
 
 class RayRows(RetrievalJob):
@@ -75,9 +68,9 @@ class RayRows(RetrievalJob):
         """What the task of each chunk gives; it gets the chunk, and what was found in each partition of each view."""
         refuse_outside_acts("The job of a RayOfflineStore")
         with _plain_errors():
-            cluster = _Cluster(self._config)
+            cluster = RayCluster(self._config)
             spine = self._rows.append_column(ROW, pa.array(range(self._rows.num_rows), pa.int64()))
-            chunks = [ray.put(spine.slice(at, CHUNK_ROWS)) for at in range(0, spine.num_rows or 1, CHUNK_ROWS)]
+            chunks = [ray.put(chunk) for chunk in chunks_apart(spine)]
             views = [self._joined(cluster, view, spine, chunks) for view in self._request.views]
             made = [
                 cluster.run(*task(number), chunk, [len(view) for view in views], *_of(views, number))
@@ -85,7 +78,9 @@ class RayRows(RetrievalJob):
             ]
             return list(ray.get(made))
 
-    def _joined(self, cluster: _Cluster, view: FeatureView, spine: pa.Table, chunks: Sequence[Any]) -> list[list[Any]]:
+    def _joined(
+        self, cluster: RayCluster, view: FeatureView, spine: pa.Table, chunks: Sequence[Any]
+    ) -> list[list[Any]]:
         """References to what was found: for each partition, for each chunk of the spine."""
         table = asked_of(view, self._request.refs, full_names=self._request.full_feature_names)
         if not table.features:
@@ -142,53 +137,6 @@ def stored_dataset(snapshot: OpenSnapshot) -> ray.data.Dataset:
     numbers = ray.data.range(snapshot.chunks, override_num_blocks=snapshot.chunks)
     numbers.context.execution_options.preserve_order = True
     return numbers.map_batches(partial(stored_chunks, snapshot), batch_size=1, batch_format="pyarrow")
-
-
-@dataclass(frozen=True)
-class _Cluster:
-    """The cluster that the configuration of Feast's Ray store names."""
-
-    config: RepoConfig
-
-    def __post_init__(self) -> None:
-        RayOfflineStore._ensure_ray_initialized(self.config)  # noqa: SLF001 - Feast has no other way to its cluster
-
-    def run(self, work: Callable[..., Any], *arguments: Any, results: int = 1) -> Any:
-        """A reference to what ``work`` gives, which runs on some worker; of several results, one to each."""
-        options = dict(self.config.offline_store.worker_task_options or {})
-        return ray.remote(work).options(**options, num_returns=results).remote(*arguments)
-
-    def run_all(self, results: int, work: Callable[..., Sequence[Any]], *arguments: Any) -> list[Any]:
-        """A reference to each of the ``results`` that ``work`` gives."""
-        if results == 1:
-            return [self.run(sole, work, *arguments)]
-        return list(self.run(work, *arguments, results=results))
-
-    def blocks(self, view: FeatureView, table: FeatureTable) -> tuple[list[Any], int]:
-        """References to Arrow tables with the source's rows in their order, and how many partitions to make."""
-        found = resolve_feature_view_source_with_fallback(view, self.config)
-        if found.has_transformation:
-            raise NotOffered(f"The view {view.name} is transformed when it is read, which nothing here records.")
-        times = [table.timestamp, *([table.created] if table.created else [])]
-        columns = list(dict.fromkeys([*table.keys.values(), *times, *table.features.values()]))
-        with _plain_reads():
-            data = RayOfflineStore()._resolve_source_dataset(found.data_source, self.config, columns)  # noqa: SLF001 - Feast has no other way to its readers
-        if not isinstance(data, ray.data.Dataset):
-            raise NotOffered("A Ray cluster behind CodeFlare hands out no rows. Connect by ray_address: instead.")
-        data.context.execution_options.preserve_order = True  # of rows of the same time the later one counts
-        refs = data.to_arrow_refs()
-        return refs, max(1, -(-(data.size_bytes() or 0) // _PARTITION_BYTES))
-
-
-@contextmanager
-def _plain_reads() -> Iterator[None]:
-    """Within, Ray lists files as it did before 2.5x: the new way was seen to wait 20 s for its own threads."""
-    context = ray.data.DataContext.get_current()
-    before, context.use_datasource_v2 = context.use_datasource_v2, False
-    try:
-        yield
-    finally:
-        context.use_datasource_v2 = before
 
 
 def _reach(times: Any) -> tuple[int, int] | None:

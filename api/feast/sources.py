@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, MutableMappin
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from feast.credentials import CredentialResolutionError
@@ -92,6 +93,9 @@ def lineage_source(source: DataSource | None, repo: Path) -> Source | None:
     """What ``source`` reads; None where its state cannot be captured. Raises SourceUnreadable for its credentials."""
     if isinstance(source, FeastIcebergSource):
         return _iceberg(source)
+    if source is not None and (path := _workers_parquet(source)) is not None:
+        place = _disk_path(path, repo)
+        return ParquetFiles(source.name, file_place(place, base=repo), place, LocalDisk())
     if not isinstance(source, FileSource) or not isinstance(source.file_format, ParquetFormat | DeltaFormat | None):
         return None
     scheme = urlsplit(source.path).scheme.lower() if "://" in source.path else ""
@@ -161,9 +165,23 @@ def _sources(read: Iterable[Read]) -> list[DataSource]:
     return [source for _, source in sorted(sources.items())]
 
 
+def _workers_parquet(source: Any) -> str | None:
+    """The path of a Spark or Ray source that is Parquet files; a relative one means another place on each worker."""
+    kind = type(source).__name__  # Feast's classes import Spark and Ray
+    if kind == "SparkSource":
+        plain = source.file_format == "parquet" and not (source.table_format or source.table or source.query)
+    else:
+        plain = kind == "RaySource" and source.reader_type == "parquet"
+    return str(source.path) if plain and source.path.startswith(("/", "file:/")) else None
+
+
+def _disk_path(path: str, repo: Path) -> str:
+    plain = unquote(urlsplit(path).path) if path.startswith("file:/") else path
+    return os.path.normpath(repo.absolute() / Path(plain).expanduser())
+
+
 def _on_disk(source: FileSource, repo: Path) -> Source:
-    path = unquote(urlsplit(source.path).path) if source.path.startswith("file://") else source.path
-    place = os.path.normpath(repo.absolute() / Path(path).expanduser())
+    place = _disk_path(source.path, repo)
     return _file_source(source, file_place(place, base=repo), place, place, LocalDisk(), {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,6 +19,7 @@ from lineage.canonical_table import ROW, TIMESTAMP
 from lineage.distributed_join import (
     PartitionedJoin,
     assembled_chunk,
+    chunks_apart,
     joined_partition,
     sole,
     source_partitions,
@@ -65,7 +67,7 @@ def _source(rows: Sequence[tuple[Any, ...]], kind: pa.DataType) -> pa.Table:
 
 
 def _in_pieces(join: PartitionedJoin, spine: pa.Table, blocks: Sequence[pa.Table]) -> pa.Table:
-    chunks = [spine.slice(at, CHUNK) for at in range(0, spine.num_rows, CHUNK)]
+    chunks = list(chunks_apart(spine))
     cut = [spine_partitions(join, chunk) for chunk in chunks] + [source_partitions(join, block) for block in blocks]
     found = [joined_partition(join, len(chunks), *(pieces[at] for pieces in cut)) for at in range(join.partitions)]
     return pa.concat_tables(
@@ -161,6 +163,13 @@ def test_what_is_out_of_reach_is_not_moved() -> None:
     rows = [(1, None, second * 1_000_000, None, second) for second in range(0, 200, 5)]
     moved = source_partitions(_join(table=table, reach=(100_000_000, 100_000_000)), _source(rows, pa.timestamp("us")))
     assert sorted(pa.concat_tables(moved).column("value").to_pylist()) == [90, 95, 100]
+
+
+def test_a_chunk_carries_no_row_of_another() -> None:
+    spine = _spine([(number, "x" * 1000, 0) for number in range(10 * CHUNK)])
+    assert max(len(pickle.dumps(chunk)) for chunk in chunks_apart(spine)) < len(pickle.dumps(spine)) / 5
+    assert [chunk.num_rows for chunk in chunks_apart(spine)] == [CHUNK] * 10
+    assert [chunk.num_rows for chunk in chunks_apart(spine.slice(0, 0))] == [0]
 
 
 def test_a_partition_that_lost_a_row_is_found_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -118,7 +119,7 @@ def test_many_rows_are_written_chunk_by_chunk_and_read_back_in_order(wards: Ward
 
 
 def test_partitions_and_blocks_change_nothing(wards: Wards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from api.feast import ray_rows
+    from api.feast import ray_cluster
 
     files = tmp_path / "files"
     engines.write_sources(files)
@@ -128,7 +129,7 @@ def test_partitions_and_blocks_change_nothing(wards: Wards, tmp_path: Path, monk
         pq.write_table(whole.slice(at, 350), files / "readings" / f"{at:05d}.parquet", row_group_size=100)
     (files / "readings.parquet").unlink()
     (files / "readings").rename(files / "readings.parquet")
-    monkeypatch.setattr(ray_rows, "_PARTITION_BYTES", 10_000)
+    monkeypatch.setattr(ray_cluster, "PARTITION_BYTES", 10_000)
     spine = engines.spine(500)
     cut = engines.retrieved(_repository(tmp_path / "ray", "ray", files), spine)
     assert cut.snapshot.digest == engines.retrieved(wards.ours, spine).snapshot.digest
@@ -144,6 +145,26 @@ def test_on_demand_views_are_computed_from_exact_rows_on_the_driver(wards: Wards
         assert job.to_arrow().schema.field("whole").type == pa.int64()
         digests.append(job.snapshot.digest)
     assert digests[0] == digests[1]
+
+
+def test_suites_are_held_against_the_written_chunks(wards: Wards, tmp_path: Path) -> None:
+    suite = {
+        "name": "pairs",
+        "meta": {"great_expectations_version": "1.24.1"},
+        "expectations": [
+            {"type": f"expect_column_values_to_{what}", "kwargs": {"column": "level", **more}, "severity": "warning"}
+            for what, more in (("not_be_null", {}), ("be_between", {"min_value": 0}))
+        ],
+    }
+    results = []
+    for kind in ("ray", "ours"):
+        made = _repository(tmp_path / kind, kind, wards.files)
+        (made.path / "expectations").mkdir()
+        (made.path / "expectations/pairs.json").write_text(json.dumps(suite))
+        engines.retrieved(made, engines.spine(400), ["pairs:level"])
+        results.append(made.predicates("retrieval")[-1]["validation"])
+    assert [one["success"] for one in results[0]] == [False, True]
+    assert results[0] == results[1]
 
 
 def test_one_value_that_does_not_fit_ends_the_run_and_leaves_nothing(wards: Wards, tmp_path: Path) -> None:
@@ -227,7 +248,7 @@ def test_feasts_own_join_is_still_what_it_was(wards: Wards, cluster: Any, monkey
     """Why it is not used: it takes no notice of the TTL. Once it does, this fails; then see docs/engines.md."""
     from feast.infra.offline_stores.contrib.ray_offline_store.ray import RayOfflineStore
 
-    monkeypatch.setattr(cluster.data.DataContext.get_current(), "use_datasource_v2", False)  # as ray_rows says
+    monkeypatch.setattr(cluster.data.DataContext.get_current(), "use_datasource_v2", False)  # as ray_cluster says
     store = wards.ray.store()
     late = pd.Timestamp(engines.START) + pd.Timedelta(days=300)
     spine = pd.DataFrame({"unit": [1, 2], "event_timestamp": [late, late + pd.Timedelta(days=1)]})

@@ -7,6 +7,7 @@ it is taken for UTC.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -117,6 +118,9 @@ def test_every_kind_of_value_gives_the_digest_of_our_own_store(wards: Wards, ses
     ended = wards.spark.predicates("retrieval")[-1]
     assert ended["engine"]["name"] == "SparkOfflineStore"
     assert ended["rows"] == len(spine)
+    assert {one["name"]: one["state"] for one in ended["sources"]} == dict.fromkeys(
+        ("pairs", "profile", "readings"), "computed"
+    )
     manifests = [one.predicates("retrieval")[-1] for one in (wards.spark, wards.ours)]
     assert manifests[0]["spine"] == manifests[1]["spine"]
     for name in ("spark.sql.session.timeZone", "spark.sql.execution.arrow.pyspark.enabled"):
@@ -155,10 +159,9 @@ def test_on_demand_views_are_computed_from_exact_rows_on_the_driver(wards: Wards
     assert digests[0] == digests[1]
 
 
-@pytest.mark.usefixtures("session")
-def test_one_value_that_does_not_fit_ends_the_run_and_leaves_nothing(tmp_path: Path) -> None:
+def test_one_value_that_does_not_fit_ends_the_run_and_leaves_nothing(wards: Wards, tmp_path: Path) -> None:
     files = tmp_path / "files"
-    engines.write_sources(files)
+    shutil.copytree(wards.files, files)
     table = pq.read_table(files / "readings.parquet")
     units, at = table.column("unit").to_pylist(), table.column_names.index("small")
     values = [2**40 + 977 if unit == 5 else 1 for unit in units]
@@ -170,6 +173,16 @@ def test_one_value_that_does_not_fit_ends_the_run_and_leaves_nothing(tmp_path: P
     assert _states(broken, 2) == ["START", "FAIL"]
     assert broken.parts.snapshots.names() == ()
     assert _incomplete(broken) == []
+
+
+def test_two_values_of_one_moment_are_found_out(wards: Wards, tmp_path: Path) -> None:
+    """Feast's query gives both of them to the entity row."""
+    files = tmp_path / "files"
+    shutil.copytree(wards.files, files)
+    table = pq.read_table(files / "pairs.parquet")
+    pq.write_table(pa.concat_tables([table, table]), files / "pairs.parquet")
+    with pytest.raises(AnswerIsNo, match="not each of them once"):
+        engines.retrieved(_spark(tmp_path, files), engines.spine(100), ["pairs:level"])
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_rows_count_once(

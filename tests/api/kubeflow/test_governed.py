@@ -98,6 +98,11 @@ def test_one_failed_run_of_several_forbids_training(parts: Provender) -> None:
         training(parts, first.id).refuse_unusable()
 
 
+def test_a_failed_warning_forbids_nothing(parts: Provender) -> None:
+    snapshot = stored(parts, PASSED, {**FAILED, "severity": "warning"})
+    assert training(parts, snapshot.id).refuse_unusable() is not None
+
+
 def test_what_is_not_recorded_may_not_be_trained_on(parts: Provender) -> None:
     orphan = stored(parts, recorded=False)
     with pytest.raises(SnapshotNotRecorded):
