@@ -117,7 +117,7 @@ def _steps(runs: list[dict[str, Any]]) -> dict[str, float]:
 
 def _disagreements(checks: dict[str, list[float]]) -> list[str]:
     """What each contender answered that did not answer as the base; it is to be printed, not hidden."""
-    expected = checks.get(BASE, next(iter(checks.values())))
+    expected = checks.get(BASE) or next(iter(checks.values()), [])
     wrong = [
         name
         for name, check in checks.items()

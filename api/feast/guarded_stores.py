@@ -56,8 +56,9 @@ class GuardedOnlineStore:
 def refuse_offline_write(way: str) -> NoReturn:
     """Raise NotOffered: what is written to a source nobody records yet."""
     raise NotOffered(
-        f"{way}() is refused: it would change or summarize the rows of a source without a record. Write the source's"
-        " files with what made them; the next retrieval records their new state."
+        f"{way}() is refused: it would change or summarize the rows of a source without a record. Use"
+        " write_to_offline_store(), push() or write_logged_features() of a FeatureStore over this repository, which"
+        " record what they write."
     )
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from audit.verify.canonical_base64 import decode_base64
+from audit.verify.canonical_base64 import decode_base64, encode_base64
 from audit.verify.errors import BadSignature, Malformed
 from audit.verify.publickey import PublicKey
-from audit.verify.values import parse_json
+from audit.verify.values import canonical, parse_json
 
 MAX_SIGNATURES = 16
 
@@ -40,6 +40,13 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     """Pre-authentication encoding: what is really signed."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def envelope_bytes(envelope: Envelope, *, by: PublicKey) -> bytes:
+    """The one form of an envelope with one signature, by that key: RFC 8785, the key's own id."""
+    signature = {"keyid": by.keyid, "sig": encode_base64(envelope.signatures[0].signature)}
+    payload = encode_base64(envelope.payload)
+    return canonical({"payload": payload, "payloadType": envelope.payload_type, "signatures": [signature]})
 
 
 def parse_envelope(data: bytes) -> Envelope:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from audit.verify.archive import MAX_ARCHIVE, read_archive
 from audit.verify.chain import VERIFIED, Chain, Link, follow
-from audit.verify.dsse import parse_envelope, verify_envelope
+from audit.verify.dsse import envelope_bytes, parse_envelope, verify_envelope
 from audit.verify.errors import Malformed
 from audit.verify.members import (
     ENVELOPE,
@@ -126,6 +126,8 @@ class _Case:
         key = verify_envelope(envelope, self.trust.statement_keys, payload_type=MANIFEST_TYPE)
         if envelope.payload != self.members[MANIFEST]:
             raise Malformed(f"{ENVELOPE} signs other bytes than those of {MANIFEST}")
+        if self.members[ENVELOPE] != envelope_bytes(envelope, by=key):  # no signature covers the envelope itself
+            raise Malformed(f"{ENVELOPE} is not in RFC 8785 form with one signature and the key id {key.keyid}")
         return f"signed by statement key {key.keyid}"
 
     def log_signature(self) -> str:

@@ -87,20 +87,23 @@ class ParquetDirectory:
     def _add(self, rows: pa.Table, columns: Sequence[str]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         name = uuid.uuid4().hex
-        staging = self.path / f".{name}"  # a hidden name: no reader takes it for data
+        if columns:
+            self._add_partitions(rows, columns, name)
+            return
+        with _written(self.path / f"{name}.parquet") as place:
+            pq.write_table(rows, place)
+
+    def _add_partitions(self, rows: pa.Table, columns: Sequence[str], name: str) -> None:
+        staging = self.path.with_name(f".{name}")  # beside: a reader may be walking through what is below
         try:
-            if columns:
-                kinds = pa.schema([rows.schema.field(column) for column in columns])
-                ds.write_dataset(
-                    rows,
-                    staging,
-                    format="parquet",
-                    partitioning=ds.partitioning(kinds, flavor="hive"),
-                    basename_template=f"{name}-{{i}}.parquet",
-                )
-            else:
-                staging.mkdir()
-                pq.write_table(rows, staging / f"{name}.parquet")
+            kinds = pa.schema([rows.schema.field(column) for column in columns])
+            ds.write_dataset(
+                rows,
+                staging,
+                format="parquet",
+                partitioning=ds.partitioning(kinds, flavor="hive"),
+                basename_template=f"{name}-{{i}}.parquet",
+            )
             for file in sorted(staging.rglob("*.parquet")):
                 _move(file, self.path / file.relative_to(staging))
         finally:

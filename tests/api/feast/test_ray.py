@@ -9,6 +9,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from governance.errors import AnswerIsNo, WrongQuestion
 from lineage.td1 import CHUNK_ROWS
 from tests.api.feast import engines
 from tests.api.feast.conftest import Repository
+from tests.seaweedfs import S3Server, running_seaweedfs
 
 pytestmark = pytest.mark.slow
 
@@ -31,10 +33,18 @@ SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def s3() -> Iterator[S3Server]:
+    with running_seaweedfs() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(s3: S3Server) -> Iterator[Any]:
     """A cluster of this machine alone, on loopback, without a dashboard; gone afterwards."""
-    before = {name: os.environ.get(name) for name in SETTINGS}
-    os.environ.update(SETTINGS)  # Ray reads them when it is imported
+    access = {"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key, "AWS_REGION": s3.region}
+    wanted = {**SETTINGS, **access, "AWS_ENDPOINT_URL_S3": s3.endpoint}  # workers get them from here
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)  # Ray reads its own when it is imported
     import ray
     from feast.infra.ray_initializer import shutdown_ray
 
@@ -76,10 +86,11 @@ def wards(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Wards(files, *(_repository(tmp_path_factory.mktemp(kind), kind, files) for kind in ("ray", "ours")))
 
 
-def _repository(place: Path, kind: str, files: Path, **changes: Any) -> Repository:
+def _repository(place: Path, kind: str, files: Path, **governance: Any) -> Repository:
     ray = {"type": "ray", "storage_path": str(place / "staging")}
     made = engines.repository(place / "repository", ray if kind == "ray" else {"type": "api.feast.AsofOfflineStore"})
-    made.store().apply(engines.definitions(engines.file_source(files), **changes))
+    made.configure(lambda document: document["governance"].update(governance))
+    made.store().apply(engines.definitions(engines.file_source(files)))
     return made
 
 
@@ -116,6 +127,19 @@ def test_many_rows_are_written_chunk_by_chunk_and_read_back_in_order(wards: Ward
     (folder / "part-00001.parquet").write_bytes((folder / "part-00000.parquet").read_bytes())
     with pytest.raises(Exception, match="changed after they were recorded"):
         job.to_ray_dataset().to_arrow_refs()
+
+
+def test_workers_write_into_a_bucket_and_read_from_it(wards: Wards, cluster: Any, s3: S3Server, tmp_path: Path) -> None:
+    with closing(s3.client()) as client:
+        client.create_bucket(Bucket="snapshots")
+        made = _repository(tmp_path, "ray", wards.files, objects="s3://snapshots/wards")
+        spine = engines.spine(400)
+        job = engines.retrieved(made, spine)
+        assert job.snapshot.digest == engines.retrieved(wards.ours, spine).snapshot.digest
+        found = client.list_objects_v2(Bucket="snapshots")["Contents"]
+    folder = f"wards/snapshots/{job.snapshot.digest.partition(':')[2]}"
+    assert {one["Key"] for one in found} == {f"{folder}/part-00000.parquet", f"{folder}/{job.snapshot.run_id}.json"}
+    assert pa.concat_tables(cluster.get(job.to_ray_dataset().to_arrow_refs())).equals(job.to_arrow())
 
 
 def test_partitions_and_blocks_change_nothing(wards: Wards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,19 @@ def test_one_changed_byte_is_found_in_every_field_of_every_member(chain: Synthet
     assert missed == []
 
 
+def test_every_changed_byte_of_the_envelope_that_nothing_signs_is_found(chain: SyntheticChain, tmp_path: Path) -> None:
+    data, members = chain.write_bundle(tmp_path / "b").read_bytes(), chain.members()
+    start = data.index(members["manifest.dsse"])
+    end = start + len(members["manifest.dsse"])
+    signatures = data.index(b'"signatures"', start)
+    missed = []
+    for at in range(signatures, end):
+        (tmp_path / "b").write_bytes(flipped(data, at))
+        if verify(chain, tmp_path / "b").ok:
+            missed.append(at - start)
+    assert missed == []
+
+
 @pytest.fixture(scope="module")
 def good(chain: SyntheticChain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return chain.write_bundle(tmp_path_factory.mktemp("good") / "b")
