@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check format bench lock clean
+.PHONY: help setup demo test test-system check format bench judge lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ format: setup ## let ruff format and mend what it can
 
 bench: setup ## measure, on this machine
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+judge: setup ## Feast's universal offline-store tests against our store; FEAST_CHECKOUT=path (docs/retrieval.md)
+	$(BIN)/python tests/api/feast/universal/judge.py $(FEAST_CHECKOUT)
 
 lock: ## resolve pyproject.toml anew, in an environment of its own, and write requirements/lock.txt
 	$(PYTHON) -m venv --clear .venv-lock

@@ -1,4 +1,4 @@
-"""``AsofOfflineStore``: Feast's file sources joined point-in-time by DuckDB's ASOF join.
+"""``AsofOfflineStore``: Feast's file sources joined point-in-time by ``lineage.asof``.
 
     offline_store: {type: api.feast.AsofOfflineStore, memory_limit: 2GiB}
 
