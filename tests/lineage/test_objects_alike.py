@@ -86,6 +86,10 @@ def test_parts_that_others_write_become_objects_together(store: Objects) -> None
         for part in ("one", "two"):
             writer.write(part, lambda path, part=part: path.write_bytes(part.encode()))
         assert staged.parts() == {"one", "two"}
+        with staged.open("two") as file:
+            assert file.read() == b"two"
+        with pytest.raises(FileNotFoundError):
+            staged.open("three")
         assert list(store.names("rows")) == []
         assert staged.commit("one", "rows/1")
         assert staged.commit("two", "rows/2")
