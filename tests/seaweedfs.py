@@ -87,7 +87,7 @@ def _command(directory: Path, server: S3Server, ports: list[int]) -> list[str]:
         str(weed if weed.exists() else shutil.which("weed")),
         *("-logtostderr=true", "server", f"-dir={directory / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *("-s3", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.ip.bind=127.0.0.1"),
-        *("-volume.max=200", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", *options),
+        *("-volume.max=2000", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", *options),
     ]
 
 

@@ -34,6 +34,7 @@ from lineage.sources.iceberg import IcebergSource
 from lineage.sources.interface import OpenSource, Source
 from lineage.sources.local_disk import LocalDisk
 from lineage.sources.parquet_files import ParquetFiles
+from lineage.sources.reading_again import check_bytes
 from lineage.sources.s3 import S3, S3Access
 from lineage.sources.state import SourceState, unobserved_source
 
@@ -98,19 +99,22 @@ def lineage_source(source: DataSource | None, repo: Path) -> Source | None:
         return ParquetFiles(source.name, file_place(place, base=repo), place, LocalDisk())
     if not isinstance(source, FileSource) or not isinstance(source.file_format, ParquetFormat | DeltaFormat | None):
         return None
-    scheme = urlsplit(source.path).scheme.lower() if "://" in source.path else ""
-    if scheme in _S3:
-        return _on_s3(source)
-    return _on_disk(source, repo) if scheme in ("", "file") else None
+    if (here := disk_place(source, repo)) is not None:
+        return _file_source(source, file_place(here, base=repo), here, here, LocalDisk(), {})
+    return _on_s3(source) if urlsplit(source.path).scheme.lower() in _S3 else None
 
 
 def observe_views(views: tuple[Read, ...], repo: Path, cache: MutableMapping[FileKey, str]) -> tuple[SourceState, ...]:
-    """The state of the source of each view, each source once, before it is read. Raises SourceUnreadable."""
+    """The state of the source of each view, each source once, before it is read.
+
+    :raises SourceUnreadable: one is missing or unreadable
+    :raises NotOffered: two that are not the same place have one name
+    """
     return tuple(
         unobserved_source(source.name, f"{type(source).__name__.lower()}://{source.name}")
         if lineage_source(source, repo) is None
         else opened(source, repo).state(cache)
-        for source in _sources(views)
+        for source in _sources(views, repo)
     )
 
 
@@ -120,7 +124,7 @@ def check_views(views: tuple[Read, ...], repo: Path, *, pinned: bool) -> None:
     :param pinned: the rows were read through :func:`opened`; else an engine read what was there at the time, and the
         source must not have moved on.
     """
-    for source in _sources(views):
+    for source in _sources(views, repo):
         found = lineage_source(source, repo)
         if found is None:
             continue
@@ -134,22 +138,28 @@ def check_views(views: tuple[Read, ...], repo: Path, *, pinned: bool) -> None:
 
 
 def keys_now(views: tuple[Read, ...], repo: Path) -> tuple[tuple[str, Hashable], ...]:
-    """What stands behind the views at this moment, by what is known without reading it; None of what is missing."""
-    return tuple((source.name, _key_now(lineage_source(source, repo))) for source in _sources(views))
+    """What stands behind the views at this moment, by what is known without reading it; None of what is missing.
+
+    Raises NotOffered where two sources that are not the same place have one name.
+    """
+    return tuple((source.name, _key_now(lineage_source(source, repo))) for source in _sources(views, repo))
 
 
-def standing_of(source: DataSource, state: SourceState, repo: Path) -> SourceNow:
-    """Whether a recorded state can still be read, every byte of local files read again. Raises SourceUnreadable."""
+def standing_of(source: DataSource, state: SourceState, repo: Path, *, read: bool = False) -> SourceNow:
+    """Whether a recorded state can still be read, every byte of local files read again. Raises SourceUnreadable.
+
+    :param read: read every byte of objects, too, and not only what their store states of them
+    """
     found = lineage_source(source, repo)
     if found is None or state.state == "unknown":
         return SourceNow(state.name, "unknown")
     try:
-        found.open(at=state)
+        there = found.open(at=state)
+        return SourceNow(state.name, "as recorded", check_bytes(state, there.computed()) if read else "")
     except SourceGone as error:
         return SourceNow(state.name, "gone", str(error))
     except SourceChanged as error:
         return SourceNow(state.name, "changed", str(error))
-    return SourceNow(state.name, "as recorded")
 
 
 def _key_now(source: Source | None) -> Hashable:
@@ -159,10 +169,28 @@ def _key_now(source: Source | None) -> Hashable:
         return None
 
 
-def _sources(read: Iterable[Read]) -> list[DataSource]:
+def _sources(read: Iterable[Read], repo: Path) -> list[DataSource]:
+    """Each source once, by name: the name is all that a record, and who repeats it, tells two of them apart by."""
     found = (one if isinstance(one, DataSource) else one.batch_source for one in read)
-    sources: dict[str, DataSource] = {source.name: source for source in found if source}
+    sources: dict[str, DataSource] = {}
+    for source in filter(None, found):
+        first = sources.setdefault(source.name, source)
+        if first is not source and _place(first, repo) != _place(source, repo):
+            raise NotOffered(
+                f"Two sources at different places are called {source.name}: one of the views is an older version, or"
+                " was applied before its source moved, and a record names sources by name. Ask for these views in"
+                " retrievals of their own, or apply them anew."
+            )
     return [source for _, source in sorted(sources.items())]
+
+
+def _place(source: DataSource, repo: Path) -> Hashable:
+    """What of a source says where its rows are, and of which format."""
+    if (found := lineage_source(source, repo)) is not None:
+        return type(found), found.uri, getattr(found, "path", None)
+    proto = source.to_proto()
+    kind = proto.WhichOneof("options")
+    return type(source), None if kind is None else getattr(proto, kind).SerializeToString(deterministic=True)
 
 
 def _workers_parquet(source: Any) -> str | None:
@@ -175,14 +203,15 @@ def _workers_parquet(source: Any) -> str | None:
     return str(source.path) if plain and source.path.startswith(("/", "file:/")) else None
 
 
+def disk_place(source: FileSource, repo: Path) -> str | None:
+    """The absolute path of a source on a local disk; None of one elsewhere."""
+    scheme = urlsplit(source.path).scheme.lower() if "://" in source.path else ""
+    return _disk_path(source.path, repo) if scheme in ("", "file") else None
+
+
 def _disk_path(path: str, repo: Path) -> str:
     plain = unquote(urlsplit(path).path) if path.startswith("file:/") else path
     return os.path.normpath(repo.absolute() / Path(plain).expanduser())
-
-
-def _on_disk(source: FileSource, repo: Path) -> Source:
-    place = _disk_path(source.path, repo)
-    return _file_source(source, file_place(place, base=repo), place, place, LocalDisk(), {})
 
 
 def _on_s3(source: FileSource) -> Source:

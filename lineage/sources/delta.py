@@ -6,6 +6,7 @@ writers cut timestamps in them to milliseconds, so a filter between two of those
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from lineage.errors import SourceChanged, SourceGone, SourceUnreadable
 from lineage.sources.digests import FileKey
 from lineage.sources.files import PinnedFiles, Storage, path_order
 from lineage.sources.parquet_files import parquet_format, partition
-from lineage.sources.state import SourceState, TableState
+from lineage.sources.plan import check_plan, in_plan, plan_digest
+from lineage.sources.state import FileState, SourceState, TableState
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -54,7 +56,8 @@ class DeltaSource:
         """The latest version, or the one that was recorded."""
         if at is None:
             table = self._table(None)
-            return OpenDelta(self, table, self.storage.pin([path for path, _ in _files(self, table)]))
+            found = _files(self, table)
+            return OpenDelta(self, table, found, self.storage.pin([path for path, _ in found]))
         if at.table is None or at.table.format != "delta":
             raise SourceChanged(
                 f"The source {self.name} is a Delta table now ({self.uri}); recorded was something else."
@@ -71,7 +74,9 @@ class DeltaSource:
                 f"At {self.uri} of source {self.name} stands another Delta table: id {_id(table)}, recorded"
                 f" was {at.table.id}. Bring the recorded one back from a backup."
             )
-        return OpenDelta(self, table, self.storage.pin_recorded(at.files))
+        found = _files(self, table)
+        check_plan(at, [path for path, _ in found], _plan(table, found))
+        return OpenDelta(self, table, found, self.storage.pin_recorded(at.files))
 
     def _table(self, version: int | None) -> DeltaTable:
         from deltalake import DeltaTable
@@ -85,8 +90,11 @@ class DeltaSource:
 class OpenDelta:
     """One version of a Delta table."""
 
-    def __init__(self, source: DeltaSource, table: DeltaTable, files: PinnedFiles) -> None:
-        self._source, self._table, self._files = source, table, files
+    def __init__(
+        self, source: DeltaSource, table: DeltaTable, found: list[tuple[str, dict[str, Any]]], files: PinnedFiles
+    ) -> None:
+        """:param found: path and partition values of each of the ``files``."""
+        self._source, self._table, self._found, self._files = source, table, found, files
 
     @property
     def name(self) -> str:
@@ -101,19 +109,21 @@ class OpenDelta:
     @cached_property
     def dataset(self) -> Any:
         """The rows of this version, file by file in the order of their paths. Raises SourceUnreadable."""
-        form, filesystem = parquet_format(int96="us"), self._files.filesystem
+        form, filesystem = parquet_format(), self._files.filesystem
         schema = pa.schema([one.with_nullable(nullable=True) for one in pa.schema(self._table.schema().to_arrow())])
-        fragments = [
-            form.make_fragment(path, filesystem, partition(values))
-            for path, values in _files(self._source, self._table)
-        ]
+        fragments = [form.make_fragment(path, filesystem, partition(values)) for path, values in self._found]
         return ds.FileSystemDataset(fragments, schema, form, filesystem)
 
     def state(self, cache: MutableMapping[FileKey, str]) -> SourceState:
         """The version, the table's id, and the files of that version. Raises SourceUnreadable."""
         files, known = self._files.states(cache)
-        version = TableState("delta", _id(self._table), version=self._table.version())
+        plan = _plan(self._table, self._found)
+        version = TableState("delta", _id(self._table), version=self._table.version(), plan_sha256=plan)
         return SourceState(self.name, self.uri, files, known, rfc3339(utc_now()), version)
+
+    def computed(self) -> tuple[FileState, ...]:
+        """The files, every byte read since they were pinned. Raises SourceUnreadable."""
+        return self._files.computed()
 
     def check_unchanged(self) -> None:
         """Raise SourceUnreadable where a file of this version went or changed; later versions may come."""
@@ -121,7 +131,8 @@ class OpenDelta:
 
     def key(self) -> Hashable:
         """Id and version of the table."""
-        return _id(self._table), self._table.version(), self._files.key()
+        plan = _plan(self._table, self._found)
+        return _id(self._table), self._table.version(), plan, self._files.key()
 
 
 def _id(table: DeltaTable) -> str:
@@ -136,6 +147,11 @@ def _files(source: DeltaSource, table: DeltaTable) -> list[tuple[str, dict[str, 
     values = added.select([f"partition.{column}" for column in columns]).rename_columns(columns).to_pylist()
     found = zip((_path(source, path) for path in added.column("path").to_pylist()), values, strict=True)
     return sorted(found, key=lambda one: path_order(one[0]))
+
+
+def _plan(table: DeltaTable, found: list[tuple[str, dict[str, Any]]]) -> str:
+    files = [[path, {column: in_plan(value) for column, value in values.items()}] for path, values in found]
+    return plan_digest(json.loads(table.schema().to_json()), files)
 
 
 def _path(source: DeltaSource, logged: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -91,9 +92,10 @@ def _read(path: Path) -> SeenFile:
     """Key and SHA-256 of one and the same content."""
     try:
         with open(path, "rb", opener=_at_once) as file:
-            before = os.fstat(file.fileno())
-            if not stat.S_ISREG(before.st_mode):
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise _unreadable(path, "it is not a file")
+            _write_back(file.fileno())
+            begun, before = time.time_ns(), os.fstat(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             after = os.fstat(file.fileno())
     except OSError as error:
@@ -101,8 +103,21 @@ def _read(path: Path) -> SeenFile:
     key = _key(after)
     if not _key(before) == key == file_key(path):
         raise SourceUnreadable(f"The source file {path} changed while it was read. Run again when its writer is done.")
-    settled = time.time_ns() - max(key[3], key[4]) > SETTLED
+    settled = begun - max(key[3], key[4]) > SETTLED
     return SeenFile(FileState(str(path), key[2], digest), key, cached=False, settled=settled)
+
+
+def _write_back(descriptor: int) -> None:
+    """Let the next write through a memory mapping move the file's times.
+
+    Linux moves them when such a write makes a page dirty, and not again before that page was written back. tmpfs writes
+    nothing back: there, no later write through the same mapping is ever seen in the times.
+    """
+    try:
+        os.fdatasync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EROFS):  # nothing to write back: no such thing here, or read only
+            raise
 
 
 def _at_once(path: str, flags: int) -> int:

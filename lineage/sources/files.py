@@ -28,6 +28,9 @@ class PinnedFiles(Protocol):
     def states(self, cache: MutableMapping[FileKey, str]) -> tuple[tuple[FileState, ...], Knowledge]:
         """What is recorded of them. Raises SourceUnreadable."""
 
+    def computed(self) -> tuple[FileState, ...]:
+        """Each with the SHA-256 of its bytes, every byte read since they were pinned. Raises SourceUnreadable."""
+
     def check_unchanged(self) -> None:
         """Raise SourceUnreadable where one may have been read in another state than the pinned one."""
 

@@ -10,18 +10,22 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from governance.canonical import rfc3339, utc_now
+from governance.canonical import Json, rfc3339, utc_now
 from lineage.errors import SourceChanged, SourceGone, SourceUnreadable
 from lineage.sources.digests import FileKey
 from lineage.sources.files import PinnedFiles, Storage, path_order
+from lineage.sources.iceberg_io import path_in
 from lineage.sources.iceberg_rows import rows_of
 from lineage.sources.local_disk import LocalDisk
+from lineage.sources.plan import check_plan, in_plan, plan_digest
 from lineage.sources.s3 import S3, S3Access
-from lineage.sources.state import SourceState, TableState
+from lineage.sources.state import FileState, SourceState, TableState
 
 if TYPE_CHECKING:
+    from pyiceberg.partitioning import PartitionSpec
+    from pyiceberg.schema import Schema
     from pyiceberg.table import FileScanTask, Table
 
 
@@ -76,6 +80,8 @@ class OpenIceberg:
             tasks: list[FileScanTask] = [] if snapshot is None else list(self._scan.plan_files())
         self._tasks = sorted(tasks, key=lambda task: path_order(task.file.file_path))
         storage, paths = _storage(source, table, self._tasks)
+        if recorded is not None:
+            check_plan(recorded, paths, self._plan)
         self._files: PinnedFiles = storage.pin(paths) if recorded is None else storage.pin_recorded(recorded.files)
 
     @property
@@ -92,17 +98,20 @@ class OpenIceberg:
     def dataset(self) -> Any:
         """The rows of the snapshot, file by file in the order of their paths. Raises SourceUnreadable."""
         with _iceberg_errors(self._source):
-            schema = self._table.schema() if self._snapshot is None else self._scan.projection()
             tasks = [(path_in(task.file.file_path), task) for task in self._tasks]
-            return rows_of(self.name, self._table, schema, tasks, self._files.filesystem)
+            return rows_of(self.name, self._table, self._schema, tasks, self._files.filesystem)
 
     def state(self, cache: MutableMapping[FileKey, str]) -> SourceState:
         """The snapshot's id, the table's id, and data and delete files of that snapshot. Raises SourceUnreadable."""
         files, known = self._files.states(cache)
         snapshot = None if self._snapshot is None else str(self._snapshot)
         uuid, metadata = str(self._table.metadata.table_uuid), self._table.metadata_location
-        table = TableState("iceberg", uuid, snapshot_id=snapshot, metadata=metadata)
+        table = TableState("iceberg", uuid, snapshot_id=snapshot, metadata=metadata, plan_sha256=self._plan)
         return SourceState(self.name, self.uri, files, known, rfc3339(utc_now()), table)
+
+    def computed(self) -> tuple[FileState, ...]:
+        """The files, every byte read since they were pinned. Raises SourceUnreadable."""
+        return self._files.computed()
 
     def check_unchanged(self) -> None:
         """Raise SourceUnreadable where a file of this snapshot went or changed; later snapshots may come."""
@@ -110,19 +119,30 @@ class OpenIceberg:
 
     def key(self) -> Hashable:
         """Id of table and snapshot."""
-        return str(self._table.metadata.table_uuid), self._snapshot, self._files.key()
+        return str(self._table.metadata.table_uuid), self._snapshot, self._plan, self._files.key()
 
     @cached_property
     def _scan(self) -> Any:
         return self._table.scan(snapshot_id=self._snapshot)
 
+    @cached_property
+    def _schema(self) -> Schema:
+        return self._table.schema() if self._snapshot is None else self._scan.projection()
 
-def path_in(location: str) -> str:
-    """A location as its storage takes it: an absolute path, or ``bucket/key``."""
-    parts = urlsplit(location)
-    if parts.scheme in ("", "file"):
-        return unquote(parts.path) if parts.scheme else location
-    return f"{parts.netloc}{parts.path}"
+    @cached_property
+    def _plan(self) -> str:
+        specs = self._table.specs()
+        fields = [[str(one), in_plan(one.initial_default)] for one in self._schema.fields]
+        return plan_digest(fields, [_planned(task, specs[task.file.spec_id]) for task in self._tasks])
+
+
+def _planned(task: FileScanTask, spec: PartitionSpec) -> Json:
+    """What the manifests say of one data file: path, partition values, and where deletes from it lie."""
+    values = [task.file.partition[place] for place in range(len(spec.fields))]
+    partition = {
+        f"{one.source_id} {one.transform}": in_plan(value) for one, value in zip(spec.fields, values, strict=True)
+    }
+    return [task.file.file_path, partition, sorted(one.file_path for one in task.delete_files)]
 
 
 def _storage(source: IcebergSource, table: Table, tasks: Sequence[FileScanTask]) -> tuple[Storage, list[str]]:

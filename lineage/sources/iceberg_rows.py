@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from lineage.sources.parquet_files import parquet_format
+from lineage.errors import SourceUnreadable
+from lineage.sources.iceberg_io import pinned_io
+from lineage.sources.parquet_files import int96_columns, parquet_format
 from lineage.sources.parquet_schema import reading_parquet, schemas_of
 
 if TYPE_CHECKING:
@@ -36,15 +38,17 @@ def rows_of(
     from pyiceberg.expressions import AlwaysTrue
     from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
 
-    scan = ArrowScan(table.metadata, table.io, schema, AlwaysTrue())
+    scan = ArrowScan(table.metadata, pinned_io(table.io.properties, filesystem), schema, AlwaysTrue())
     numbered = pa.schema([_plain(one) for one in schema_to_pyarrow(schema, include_field_ids=True)])
     target = pa.schema([_plain(one) for one in schema_to_pyarrow(schema, include_field_ids=False)])
-    form = parquet_format(int96="us")
+    form = parquet_format()
     fragments = [form.make_fragment(path, filesystem) for path, _ in tasks]
     found = zip(tasks, fragments, schemas_of(name, fragments), strict=True)
     read = [
-        fragment if _lies_as(numbered, task, has) else _rewritten(name, path, scan.to_record_batches([task]), target)
-        for (path, task), fragment, has in found
+        fragment
+        if _lies_as(numbered, task, has)
+        else _rewritten(name, fragment, scan.to_record_batches([task]), target)
+        for (_, task), fragment, has in found
     ]
     return ds.FileSystemDataset(read, target, form, filesystem)
 
@@ -93,10 +97,28 @@ def _plain_type(found: pa.DataType) -> pa.DataType:
     return found
 
 
-def _rewritten(name: str, path: str, batches: Iterable[pa.RecordBatch], target: pa.Schema) -> Any:
+def _refuse_wrapping(name: str, fragment: Any) -> None:
+    """Raise SourceUnreadable for an INT96 timestamp that pyiceberg, which reads it in nanoseconds, would read wrong."""
+    if not (old := int96_columns(fragment.metadata)):
+        return
+    nanoseconds = ds.ParquetFileFormat().make_fragment(fragment.path, fragment.filesystem).physical_schema
+    with reading_parquet(name, fragment.path):
+        found = fragment.to_table(columns=old)
+    try:
+        for column in old:
+            found.column(column).cast(nanoseconds.field(column).type)
+    except pa.ArrowInvalid:
+        raise SourceUnreadable(
+            f"The file {fragment.path} of source {name} holds INT96 timestamps before 1677 or after 2262, and differs"
+            " from the table's schema, or has deleted rows. Let Spark write it anew: CALL system.rewrite_data_files."
+        ) from None  # Arrow quotes the value
+
+
+def _rewritten(name: str, fragment: Any, batches: Iterable[pa.RecordBatch], target: pa.Schema) -> Any:
     """A fragment of the rows of a file as the table has them."""
+    _refuse_wrapping(name, fragment)
     with tempfile.TemporaryFile(prefix="provender-iceberg-") as kept:
-        with reading_parquet(name, path), pq.ParquetWriter(kept, target, compression="lz4") as writer:
+        with reading_parquet(name, fragment.path), pq.ParquetWriter(kept, target, compression="lz4") as writer:
             for batch in batches:
                 writer.write_table(pa.Table.from_batches([batch]).select(target.names).cast(target))
         kept.flush()

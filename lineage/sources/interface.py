@@ -14,7 +14,7 @@ from collections.abc import Hashable, MutableMapping
 from typing import Any, Protocol
 
 from lineage.sources.digests import FileKey
-from lineage.sources.state import SourceState
+from lineage.sources.state import FileState, SourceState
 
 
 class OpenSource(Protocol):
@@ -40,6 +40,12 @@ class OpenSource(Protocol):
         """What goes into manifest and record; digests of unchanged local files come from ``cache``.
 
         To be called before the rows are read. Raises SourceUnreadable.
+        """
+
+    def computed(self) -> tuple[FileState, ...]:
+        """The files with the SHA-256 of their bytes, every byte read since the source was opened.
+
+        For who verifies: costs a reading of everything. Raises SourceUnreadable.
         """
 
     def check_unchanged(self) -> None:

@@ -74,6 +74,12 @@ class LocalFiles:
         ordered = [self._seen[path] for path in self._keys]
         return tuple(file.state for file in ordered), known_state(ordered)
 
+    def computed(self) -> tuple[FileState, ...]:
+        """Each with the SHA-256 of its bytes, read since they were pinned. Raises SourceUnreadable."""
+        if not self._seen or any(file.cached for file in self._seen.values()):
+            self.states({})
+        return tuple(self._seen[path].state for path in self._keys)
+
     def check_unchanged(self) -> None:
         """Raise SourceUnreadable for a file that is not the pinned one; hash again what may hide a change."""
         for path, key in self._keys.items():

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from governance.canonical import rfc3339, utc_now
-from lineage.errors import SourceUnreadable
+from lineage.errors import SourceChanged, SourceUnreadable
 from lineage.sources.digests import FileKey, no_files
 from lineage.sources.files import PinnedFiles, Storage, folder_of
 from lineage.sources.hive import partition_columns
 from lineage.sources.parquet_schema import one_schema, schemas_of
-from lineage.sources.state import SourceState
+from lineage.sources.state import FileState, SourceState
 
 _TABLE_FORMATS = {
     "_delta_log/*.json": "a Delta table, whose files hold deleted rows too. Declare file_format=DeltaFormat()",
@@ -37,9 +37,14 @@ class ParquetFiles:
 
     def open(self, at: SourceState | None = None) -> OpenParquetFiles:
         """Those that are there now, or those that were recorded and no others that came since."""
-        if at is not None:
-            return OpenParquetFiles(self, self.storage.pin_recorded(at.files))
-        return OpenParquetFiles(self, self.storage.pin(self.find()))
+        if at is None:
+            return OpenParquetFiles(self, self.storage.pin(self.find()))
+        if at.table is not None:
+            raise SourceChanged(
+                f"The source {self.name} is plain files now ({self.uri}); recorded was a table of the format"
+                f" {at.table.format}, whose files hold deleted rows too. Declare the source as it was then."
+            )
+        return OpenParquetFiles(self, self.storage.pin_recorded(at.files))
 
     def find(self) -> tuple[str, ...]:
         """The files that are there now. Raises SourceUnreadable for none, and for a table format."""
@@ -91,6 +96,10 @@ class OpenParquetFiles:
         files, known = self._files.states(cache)
         return SourceState(self.name, self.uri, files, known, rfc3339(utc_now()))
 
+    def computed(self) -> tuple[FileState, ...]:
+        """The files, every byte read since they were pinned. Raises SourceUnreadable."""
+        return self._files.computed()
+
     def check_unchanged(self) -> None:
         """Raise SourceUnreadable where one of the files changed or went; others may come, and are not read."""
         self._files.check_unchanged()
@@ -100,11 +109,22 @@ class OpenParquetFiles:
         return self._files.key()
 
 
-def parquet_format(*, int96: str = "ns") -> Any:
-    """How Parquet is read: neighbouring ranges in one request; the old INT96 timestamps in that unit."""
-    reads = ds.ParquetReadOptions(coerce_int96_timestamp_unit=int96)
+INT96_UNIT = "us"
+"""The unit of the old INT96 timestamps: read in nanoseconds, those after 2262 would wrap around into the past."""
+
+
+def parquet_format() -> Any:
+    """How Parquet is read: neighbouring ranges in one request; the old INT96 timestamps in microseconds."""
+    reads = ds.ParquetReadOptions(coerce_int96_timestamp_unit=INT96_UNIT)
     scans = ds.ParquetFragmentScanOptions(pre_buffer=True)
     return ds.ParquetFileFormat(read_options=reads, default_fragment_scan_options=scans)
+
+
+def int96_columns(metadata: Any) -> list[str]:
+    """The columns of a file (its ``pyarrow.parquet.FileMetaData``) that hold INT96 timestamps, at any depth."""
+    schema = metadata.schema
+    physical = [schema.column(number) for number in range(len(schema))]
+    return sorted({one.path.partition(".")[0] for one in physical if one.physical_type == "INT96"})
 
 
 def partition(values: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Writing Parquet on a disk of this machine: a file is there whole or not at all, and appends wait for each other."""
+"""Writing Parquet on a disk of this machine: a file is there whole or not at all, and writers wait for each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from lineage.errors import SourceUnreadable
 from lineage.sources.destinations import fitted
-from lineage.sources.files import is_data
+from lineage.sources.files import is_data, sample
+from lineage.sources.parquet_files import INT96_UNIT, int96_columns
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,16 @@ class ParquetFile:
         return self.path.exists()
 
     def append(self, rows: pa.Table) -> pa.Table:
-        """Add ``rows`` at the end, in the file's own types, and give them so. Raises SourceUnreadable, LossyCast."""
+        """Add ``rows`` at the end, in the file's own types, and give them so. Raises SourceUnreadable, LossyCast.
+
+        INT96 timestamps become 64-bit ones in microseconds, as all readers here see them; a finer one is refused.
+        """
         with _locked(self.path.parent), _read(self.path) as old:
             schema = old.schema_arrow
             new = fitted(rows, schema)
             with _written(self.path) as place, pq.ParquetWriter(place, schema, compression=_compression(old)) as writer:
                 for number in range(old.num_row_groups):
+                    _refuse_finer(self.path, old, number)
                     writer.write_table(old.read_row_group(number))
                 writer.write_table(new)
         return new
@@ -61,53 +66,115 @@ class ParquetDirectory:
         return self.path.exists()
 
     def append(self, rows: pa.Table) -> pa.Table:
-        """Add ``rows``, in the types of the files there, and give them so. Raises SourceUnreadable, LossyCast."""
-        files = self._files()
-        columns = _partition_columns(files[0].relative_to(self.path)) if files else self.partition_by
-        if files:
-            with _read(files[0]) as first:
-                inside = first.schema_arrow
-            beside = [rows.schema.field(name) for name in columns if name in rows.column_names]
-            schema = pa.schema([*inside, *(field for field in beside if field.name not in inside.names)])
-            rows = fitted(rows, schema.remove_metadata())
-        self._add(rows, columns)
+        """Add ``rows``, in the types of the files there, and give them so. Raises SourceUnreadable, LossyCast.
+
+        Readers see all of one partition's rows or none; partitions appear one after the other, so a killed append may
+        leave some of them.
+        """
+        self._place.mkdir(parents=True, exist_ok=True)
+        with _locked(self._place.parent, shared=True):
+            rows, columns = self._as_there(rows)
+            if not columns:
+                with _written(self._place / f"{uuid.uuid4().hex}.parquet") as place:
+                    pq.write_table(rows, place)
+                return rows
+            with self._staged(rows, columns) as staging:
+                for file in _data_below(staging):
+                    _move(file, self._place / file.relative_to(staging))
         return rows
 
     def replace(self, rows: pa.Table) -> None:
-        """Add ``rows``, then remove the files that were there before."""
-        before = self._files()
-        self._add(rows, self.partition_by)
-        for file in before:
-            file.unlink()
+        """Write ``rows`` into a new directory, and let it take the place of the old one.
 
-    def _files(self) -> list[Path]:
-        below = (file for file in self.path.rglob("*") if is_data(file.relative_to(self.path).as_posix()))
-        return sorted(file for file in below if file.is_file())
+        Whoever is killed in between leaves no directory at the path and the old one hidden beside it
+        (``.<hex>.old``): readers find nothing, never rows of both. Raises SourceUnreadable where the directory holds
+        anything but Parquet files, which would go with it.
+        """
+        place = self._place
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(place.parent), self._staged(rows, self.partition_by) as staging:
+            if not place.exists():
+                _move(staging, place)
+                return
+            self._refuse_others()
+            shutil.copymode(place, staging)
+            with self._aside(staging.with_name(f"{staging.name}.old")):
+                _move(staging, place)
 
-    def _add(self, rows: pa.Table, columns: Sequence[str]) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        name = uuid.uuid4().hex
-        if columns:
-            self._add_partitions(rows, columns, name)
-            return
-        with _written(self.path / f"{name}.parquet") as place:
-            pq.write_table(rows, place)
+    @property
+    def _place(self) -> Path:
+        return self.path.resolve()  # of a link, what it leads to
 
-    def _add_partitions(self, rows: pa.Table, columns: Sequence[str], name: str) -> None:
-        staging = self.path.with_name(f".{name}")  # beside: a reader may be walking through what is below
+    @contextmanager
+    def _aside(self, old: Path) -> Iterator[None]:
+        """Within, the directory lies at ``old``; afterwards it is gone, or back in its place after an error."""
         try:
-            kinds = pa.schema([rows.schema.field(column) for column in columns])
-            ds.write_dataset(
-                rows,
-                staging,
-                format="parquet",
-                partitioning=ds.partitioning(kinds, flavor="hive"),
-                basename_template=f"{name}-{{i}}.parquet",
+            self._place.rename(old)
+        except OSError as error:
+            raise SourceUnreadable(
+                f"The directory {self.path} cannot be replaced by another: {error.strerror}. A place where something is"
+                " mounted cannot; name a directory below it."
+            ) from error
+        try:
+            yield
+        except OSError:
+            old.rename(self._place)
+            raise
+        shutil.rmtree(old)
+
+    def _as_there(self, rows: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
+        """``rows`` in the types of the files there, and the partition columns."""
+        files = _data_below(self._place)
+        if not files:
+            return rows, self.partition_by
+        columns = _partition_columns(files[0].relative_to(self._place))
+        with _read(files[0]) as first:
+            inside = first.schema_arrow
+        beside = [rows.schema.field(name) for name in columns if name in rows.column_names]
+        schema = pa.schema([*inside, *(field for field in beside if field.name not in inside.names)])
+        return fitted(rows, schema.remove_metadata()), columns
+
+    def _refuse_others(self) -> None:
+        found = [file for file in self._place.rglob("*") if file.is_file() and not file.name.startswith((".", "_"))]
+        if others := sorted(str(file) for file in {*found} - {*_data_below(self._place)}):
+            raise SourceUnreadable(
+                f"The directory {self.path} holds other things than Parquet files, which a replacement would remove:"
+                f" {sample(others)}. Write to another directory, or move them."
             )
-            for file in sorted(staging.rglob("*.parquet")):
-                _move(file, self.path / file.relative_to(staging))
+
+    @contextmanager
+    def _staged(self, rows: pa.Table, columns: Sequence[str]) -> Iterator[Path]:
+        """A directory beside the path, where nobody reads, that holds ``rows`` on disk; gone afterwards."""
+        name = uuid.uuid4().hex
+        staging = self._place.with_name(f".{name}")
+        staging.mkdir()
+        try:
+            if columns:
+                _write_partitions(rows, columns, staging, name)
+            else:
+                pq.write_table(rows, staging / f"{name}.parquet")
+            for one in staging.rglob("*"):
+                _sync(one)
+            yield staging
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write_partitions(rows: pa.Table, columns: Sequence[str], place: Path, name: str) -> None:
+    kinds = pa.schema([rows.schema.field(column) for column in columns])
+    ds.write_dataset(
+        rows,
+        place,
+        format="parquet",
+        partitioning=ds.partitioning(kinds, flavor="hive"),
+        basename_template=f"{name}-{{i}}.parquet",
+        existing_data_behavior="overwrite_or_ignore",  # the directory is there, and empty
+    )
+
+
+def _data_below(directory: Path) -> list[Path]:
+    below = (file for file in directory.rglob("*") if is_data(file.relative_to(directory).as_posix()))
+    return sorted(file for file in below if file.is_file())
 
 
 def _partition_columns(relative: Path) -> tuple[str, ...]:
@@ -122,10 +189,23 @@ def _compression(file: pq.ParquetFile) -> str:
     return "none" if codec == "uncompressed" else str(codec)
 
 
+def _refuse_finer(path: Path, file: pq.ParquetFile, group: int) -> None:
+    """Raise SourceUnreadable for INT96 timestamps of a row group that are not whole microseconds."""
+    if not (old := int96_columns(file.metadata)):
+        return
+    with pq.ParquetFile(path) as other:  # in nanoseconds, modulo 2**64
+        fine, coarse = other.read_row_group(group, columns=old), file.read_row_group(group, columns=old)
+    if not coarse.cast(fine.schema, safe=False).equals(fine):
+        raise SourceUnreadable(
+            f"The file {path} cannot be added to: it holds INT96 timestamps finer than a microsecond, which would be"
+            " cut down. Write it anew with 64-bit timestamps in nanoseconds."
+        )
+
+
 @contextmanager
 def _read(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, coerce_int96_timestamp_unit=INT96_UNIT)
     except (OSError, pa.ArrowException) as error:
         raise SourceUnreadable(
             f"The file {path} cannot be added to: it cannot be read as Parquet ({type(error).__name__}). Create it, or"
@@ -136,11 +216,11 @@ def _read(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Within, no other writer of ours changes a file of this directory."""
+def _locked(directory: Path, *, shared: bool = False) -> Iterator[None]:
+    """Within, no other writer of ours changes what is in this directory, but those that share the lock."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
@@ -160,7 +240,7 @@ def _written(path: Path) -> Iterator[Path]:
 
 
 def _move(place: Path, path: Path) -> None:
-    """Let a complete file stand under its name, both on disk."""
+    """Let a complete file, or directory of files on disk, stand under its name, both on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sync(place)
     place.replace(path)

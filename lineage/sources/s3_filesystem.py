@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,9 +28,16 @@ def pinned_filesystem(states: Mapping[str, FileState], read: ReadRange) -> Any:
             return path
 
         def get_file_info(self, paths: list[str]) -> list[Any]:
-            return [fs.FileInfo(path, fs.FileType.File, size=states[path].size) for path in paths]
+            return [
+                fs.FileInfo(path, fs.FileType.File, size=states[path].size)
+                if path in states
+                else fs.FileInfo(path, fs.FileType.NotFound)
+                for path in paths
+            ]
 
         def open_input_file(self, path: str) -> Any:
+            if path not in states:
+                raise FileNotFoundError(errno.ENOENT, "no such object was pinned", path)
             return pa.PythonFile(_RangedFile(path, states[path].size, read), mode="r")
 
         open_input_stream = open_input_file

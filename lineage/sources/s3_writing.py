@@ -48,12 +48,21 @@ class ParquetPrefix:
         return rows
 
     def replace(self, rows: pa.Table) -> None:
-        """Create an object with ``rows``, then delete those that were there before."""
+        """Let one object with ``rows`` be there: a new one, or in one request the next content of the only one.
+
+        Raises SourceUnreadable where several objects are there: no request replaces those at once.
+        """
         before = self.objects()
-        self._create(rows)
-        for path in before:
-            bucket, _, key = path.partition("/")
-            self._client.delete_object(Bucket=bucket, Key=key)
+        if len(before) > 1:
+            raise SourceUnreadable(
+                f"Below {self.path} lie {len(before)} objects, which S3 cannot replace at once: readers would find old"
+                " rows beside new ones. Write to a prefix without objects, or remove these first."
+            )
+        if not before:
+            self._create(rows)
+            return
+        (only,) = self._store.pin(before).states({})[0]
+        self._put(only.path, rows, IfMatch=only.etag)
 
     def objects(self) -> tuple[str, ...]:
         """``bucket/key`` of each that lies there. Raises SourceUnreadable."""
@@ -65,14 +74,18 @@ class ParquetPrefix:
         return tuple(path for path in found if is_data(path.removeprefix(f"{self.path.rstrip('/')}/")))
 
     def _create(self, rows: pa.Table) -> None:
+        bucket, _, prefix = self.path.rstrip("/").partition("/")
+        name = f"{prefix}/{uuid.uuid4().hex}.parquet".lstrip("/")
+        self._put(f"{bucket}/{name}", rows, IfNoneMatch="*")
+
+    def _put(self, path: str, rows: pa.Table, **condition: Any) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        bucket, _, prefix = self.path.rstrip("/").partition("/")
+        bucket, _, key = path.partition("/")
         content = io.BytesIO()
         pq.write_table(rows, content)
-        key = f"{prefix}/{uuid.uuid4().hex}.parquet".lstrip("/")
         try:
-            self._client.put_object(Bucket=bucket, Key=key, Body=content.getvalue(), IfNoneMatch="*")
+            self._client.put_object(Bucket=bucket, Key=key, Body=content.getvalue(), **condition)
         except (BotoCoreError, ClientError) as error:
             raise SourceUnreadable(
                 f"The object store took no object below {self.path} ({type(error).__name__}). Check the endpoint, the"

@@ -40,6 +40,8 @@ class TableState:
     """of an Iceberg table, decimal (the number does not fit a JSON number); None of a table without any snapshot"""
     metadata: str | None = None
     """where the Iceberg metadata lay that has this snapshot"""
+    plan_sha256: str | None = None
+    """of what the table's log says of its files; None in records made before it was kept"""
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,8 @@ def test_a_retrieval_reads_and_records_one_version_of_a_delta_table(repository: 
     complete = [one for one in repository.predicates("retrieval") if one["state"] == "COMPLETE"]
     sources = [next(s for s in one["sources"] if s["name"] == "laboratory_results") for one in complete]
     identity = str(DeltaTable(table).metadata().id)
-    assert [one["table"] for one in sources] == [{"format": "delta", "id": identity, "version": n} for n in (0, 1)]
+    tables = [{name: one["table"][name] for name in ("format", "id", "version")} for one in sources]
+    assert tables == [{"format": "delta", "id": identity, "version": n} for n in (0, 1)]
     assert all(len(file["sha256"]) == 64 for one in sources for file in one["files"])
 
 
@@ -287,3 +288,39 @@ def test_a_missing_source_is_one_sentence(applied: Any, liver_spine: pd.DataFram
     (repository.path / "data" / "sources" / "laboratory.parquet").unlink()
     with pytest.raises(WrongQuestion, match=r"laboratory\.parquet cannot be read: No such file or directory"):
         _asked(store, liver_spine)
+
+
+def test_two_places_of_one_name_are_refused(tmp_path: Path, make_view: Any) -> None:
+    """An older version of a view may have been defined over a source that has moved since."""
+    from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+
+    from api.feast.denial import NotOffered
+    from api.feast.sources import check_views, keys_now, observe_views
+
+    old, new = write(tmp_path / "old.parquet", 1), write(tmp_path / "new.parquet", 2)
+    assert old != new
+    apart = (
+        (file_source("old.parquet"), file_source("new.parquet")),
+        (file_source("old.parquet"), PostgreSQLSource(name="labs", query="SELECT 1")),
+        (PostgreSQLSource(name="labs", query="SELECT 2"), PostgreSQLSource(name="labs", query="SELECT 1")),
+        (file_source("gs://bucket/a"), file_source("gs://bucket/b")),
+    )
+    for sources in apart:
+        views = tuple(make_view(source) for source in sources)
+        for act in (
+            lambda: observe_views(views, tmp_path, {}),  # noqa: B023 - called here
+            lambda: keys_now(views, tmp_path),  # noqa: B023 - called here
+            lambda: check_views(views, tmp_path, pinned=False),  # noqa: B023 - called here
+        ):
+            with pytest.raises(NotOffered, match="Two sources at different places are called labs"):
+                act()
+
+
+def test_one_place_in_other_words_is_one_source(tmp_path: Path, make_view: Any) -> None:
+    from api.feast.sources import observe_views
+
+    file = write(tmp_path / "a.parquet", 1)
+    described = file_source("a.parquet", description="of the laboratory", field_mapping={"value": "one"})
+    sources = (file_source("a.parquet"), described, file_source(str(file)), file_source(file.as_uri()))
+    (state,) = observe_views(tuple(make_view(one) for one in sources), tmp_path, {})
+    assert [one.path for one in state.files] == [str(file)]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,67 @@ def test_another_table_at_the_same_place_is_not_the_recorded_one(table: Path) ->
 def test_what_was_recorded_as_files_is_not_a_delta_table(table: Path) -> None:
     with pytest.raises(SourceChanged, match="recorded was something else"):
         source(table).open(at=SourceState("labs", "", (), "computed", "now"))
+
+
+def _edit_log(table: Path, version: int, edit: Callable[[dict[str, Any]], None]) -> None:
+    log = table / "_delta_log" / f"{version:020}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        edit(action)
+    log.write_text("\n".join(map(json.dumps, actions)))
+
+
+def _swap_zones(action: dict[str, Any]) -> None:
+    if "add" in action:
+        values = action["add"]["partitionValues"]
+        values["zone"] = {"north": "south", "south": "north"}[values["zone"]]
+
+
+def _name_another_file(action: dict[str, Any]) -> None:
+    if "add" in action and action["add"]["partitionValues"]["zone"] == "north":
+        action["add"]["path"] = "zone=north/evil.parquet"
+
+
+def _rename_a_column(action: dict[str, Any]) -> None:
+    if "metaData" in action:
+        action["metaData"]["schemaString"] = action["metaData"]["schemaString"].replace('"time"', '"when"')
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (_swap_zones, "other partition values"),
+        (_name_another_file, r"names other files .*evil\.parquet"),
+        (_rename_a_column, "another schema"),
+    ],
+    ids=["partition values", "file", "schema"],
+)
+def test_a_log_that_says_other_things_of_a_recorded_version_is_found(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    write_deltalake(tmp_path, pa.concat_tables([rows(1), rows(2, zone="south")]), partition_by=["zone"])
+    state = source(tmp_path).open().state({})
+    shutil.copy(next((tmp_path / "zone=south").iterdir()), tmp_path / "zone=north" / "evil.parquet")
+    before = source(tmp_path).open().key()
+    assert source(tmp_path).open(at=state).state({}).table == state.table
+    _edit_log(tmp_path, 0, edit)
+    with pytest.raises(SourceChanged, match=said):
+        source(tmp_path).open(at=state)
+    assert source(tmp_path).open().key() != before
+
+
+def test_a_record_from_before_the_log_was_recorded_is_compared_by_its_files_alone(tmp_path: Path) -> None:
+    write_deltalake(tmp_path, pa.concat_tables([rows(1), rows(2, zone="south")]), partition_by=["zone"])
+    state = source(tmp_path).open().state({})
+    assert state.table is not None
+    older = replace(state, table=replace(state.table, plan_sha256=None))
+    _edit_log(tmp_path, 0, _swap_zones)
+    assert keys(source(tmp_path).open(at=older)) == [1, 2]
+    _edit_log(tmp_path, 0, _swap_zones)
+    (tmp_path / "zone=north" / "evil.parquet").write_bytes(next((tmp_path / "zone=south").iterdir()).read_bytes())
+    _edit_log(tmp_path, 0, _name_another_file)
+    with pytest.raises(SourceChanged, match="names other files"):
+        source(tmp_path).open(at=older)
 
 
 def test_a_file_rewritten_behind_the_log_is_found(table: Path) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from pyiceberg.manifest import DataFileContent
 
@@ -109,6 +112,62 @@ def test_columns_renamed_and_added_since_are_read_by_their_ids(table: dict[str, 
     }
     assert dataset.to_table(filter=pc.field("key") == 9).column("note").to_pylist() == [7]
     assert source(table).open(at=before).dataset.schema.names == ["key", "note", "nested"]
+
+
+def test_manifests_that_say_other_things_of_a_recorded_snapshot_are_found(table: dict[str, str]) -> None:
+    state = source(table).open().state({})
+    assert state.table is not None
+    assert source(table).open(at=state).state({}).table == state.table
+    other = replace(state, table=replace(state.table, plan_sha256="0" * 64))
+    with pytest.raises(SourceChanged, match="another schema, other partition values or other deletes"):
+        source(table).open(at=other)
+    with pytest.raises(SourceChanged, match="names other files"):
+        source(table).open(at=replace(state, files=state.files[:1]))
+    older = replace(state, table=replace(state.table, plan_sha256=None))
+    assert keys(source(table).open(at=older)) == [1, 2, 3, 4, 5]
+
+
+def test_a_schema_and_a_partition_that_the_metadata_changed_are_found(tmp_path: Path) -> None:
+    """Edited behind the catalogue, as the one who may write the warehouse can."""
+    made = properties(tmp_path)
+    create(made, rows(1, 2, 3))
+    state = source(made).open().state({})
+    assert state.table is not None
+    metadata = Path(str(state.table.metadata).removeprefix("file://"))
+    metadata.write_text(metadata.read_text().replace('"name":"note"', '"name":"diagnosis"'))
+    with pytest.raises(SourceChanged, match="another schema"):
+        source(made).open(at=state)
+
+
+def test_values_of_partitions_stand_in_paths_as_they_were_written(tmp_path: Path) -> None:
+    made = properties(tmp_path)
+    found = pa.table({"key": [1, 2, 3], "zone": ["a/b", "c d%", "%2F"]})
+    with catalogue(made) as opened:
+        opened.create_namespace("labs")
+        table = opened.create_table(NAME, schema=found.schema)
+        with table.update_spec() as update:
+            update.add_identity("zone")
+        table.append(found)
+    assert source(made).open().dataset.to_table().sort_by("key").to_pydict() == found.to_pydict()
+
+
+@pytest.mark.parametrize("year", [2024, 2262, 9999])
+def test_old_timestamps_that_pyiceberg_would_wrap_are_refused(tmp_path: Path, year: int) -> None:
+    """A file of Hive or Spark, without field ids, whose INT96 timestamps pyiceberg reads in nanoseconds."""
+    made = properties(tmp_path)
+    times = pa.table({"time": pa.array([datetime(year, 12, 31, tzinfo=UTC)], pa.timestamp("us"))})
+    create(made, times)
+    mapping = json.dumps([{"field-id": 1, "names": ["time"]}])
+    with catalogue(made) as found, found.load_table(NAME).transaction() as transaction:
+        transaction.set_properties({"schema.name-mapping.default": mapping})
+    (file,) = source(made).open().state({}).files
+    pq.write_table(times, file.path, use_deprecated_int96_timestamps=True)
+    opened = source(made).open()
+    if year < 2262:
+        assert opened.dataset.to_table().to_pydict() == times.to_pydict()
+        return
+    with pytest.raises(SourceUnreadable, match="INT96 timestamps before 1677 or after 2262"):
+        opened.dataset.to_table()
 
 
 def test_an_expired_snapshot_is_gone(table: dict[str, str]) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +15,7 @@ from lineage.errors import SourceChanged, SourceGone, SourceUnreadable
 from lineage.sources.digests import FileKey, file_key
 from lineage.sources.local_disk import LocalDisk
 from lineage.sources.parquet_files import OpenParquetFiles, ParquetFiles
-from lineage.sources.state import SourceState
+from lineage.sources.state import SourceState, TableState
 
 YEAR_2020 = 1_577_836_800
 
@@ -98,6 +100,13 @@ def test_a_glob_below_the_root_keeps_partitions_and_a_single_file_has_none(tmp_p
 def test_a_column_in_the_file_counts_more_than_one_in_the_path(tmp_path: Path) -> None:
     write(tmp_path / "value=7" / "a.parquet", [1])
     assert values(tmp_path) == [1]
+
+
+def test_old_timestamps_beyond_2262_stay_in_the_future(tmp_path: Path) -> None:
+    times = ["1970-01-01T00:00:00", "2262-04-12T12:00:00.000001", "9999-12-31T23:59:59.999999"]
+    rows = pa.table({"value": pa.array(map(datetime.fromisoformat, times), pa.timestamp("us"))})
+    pq.write_table(rows, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+    assert opened(tmp_path).dataset.to_table().equals(rows)
 
 
 def test_files_in_unlike_partitions_are_refused(tmp_path: Path) -> None:
@@ -257,3 +266,19 @@ def test_a_recorded_state_whose_bytes_changed_is_no_longer_there(tmp_path: Path)
     path.unlink()
     with pytest.raises(SourceGone, match="no longer there"):
         source(tmp_path).open(at=state)
+
+
+def test_what_was_recorded_as_a_table_is_not_read_as_plain_files(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", [1])
+    files = opened(tmp_path).state({}).files
+    recorded = SourceState("labs", "", files, "computed", "now", TableState("delta", "id", version=0))
+    with pytest.raises(SourceChanged, match="is plain files now"):
+        source(tmp_path).open(at=recorded)
+
+
+def test_every_byte_is_read_again_whatever_is_remembered(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", [1])
+    found = opened(path)
+    cache = {file_key(path): "0" * 64}
+    assert found.state(cache).files[0].sha256 == "0" * 64
+    assert found.computed()[0].sha256 == sha256(path.read_bytes()).hexdigest()

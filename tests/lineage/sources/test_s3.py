@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pyarrow.fs import FileType
 
 from lineage.errors import SourceChanged, SourceGone, SourceUnreadable
+from lineage.sources import s3 as s3_module
 from lineage.sources.delta import DeltaSource
 from lineage.sources.interface import OpenSource
 from lineage.sources.parquet_files import ParquetFiles
-from lineage.sources.s3 import S3, S3Access
+from lineage.sources.reading_again import check_bytes
+from lineage.sources.s3 import S3, S3Access, S3Objects
 from lineage.sources.state import SourceState
 from tests.lineage.sources import iceberg_tables
 from tests.seaweedfs import S3Server
@@ -124,6 +128,51 @@ def test_an_object_replaced_while_it_is_read_is_refused_by_the_store(bucket: Buc
         bucket.source("a.parquet").open(at=state)
 
 
+class _WithoutConditions:
+    """A store, or a proxy before it, that does not look at ``If-Match``."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get_object(self, **asked: Any) -> Any:
+        asked.pop("IfMatch")
+        return self._client.get_object(**asked)
+
+
+def test_an_answer_of_another_content_is_refused_where_the_store_knows_no_conditions(bucket: Bucket) -> None:
+    bucket.put("a.parquet", [1])
+    states, _ = S3(bucket.access).pin([f"{bucket.name}/a.parquet"]).states({})
+    pinned = S3Objects(_WithoutConditions(bucket.client), states)
+    assert pinned.computed()[0].sha256 is not None
+    bucket.put("a.parquet", [2])
+    with pytest.raises(SourceUnreadable, match=r"a\.parquet changed while it was read"):
+        pinned.computed()
+
+
+def test_what_is_not_pinned_is_not_there(bucket: Bucket) -> None:
+    bucket.put("a.parquet", [1])
+    filesystem = S3(bucket.access).pin([f"{bucket.name}/a.parquet"]).filesystem
+    assert filesystem.get_file_info(f"{bucket.name}/b.parquet").type == FileType.NotFound
+    with pytest.raises(FileNotFoundError):
+        filesystem.open_input_file(f"{bucket.name}/b.parquet")
+
+
+def test_every_byte_is_read_for_who_verifies(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_module, "_PIECE", 100)
+    bucket.put("a/1.parquet", list(range(1000)))
+    bucket.put("a/2.parquet", [2])
+    opened = bucket.source("a").open()
+    bodies = [bucket.client.get_object(Bucket=bucket.name, Key=f"a/{n}.parquet")["Body"].read() for n in (1, 2)]
+    state, now = opened.state({}), opened.computed()
+    assert [file.sha256 for file in now] == [sha256(body).hexdigest() for body in bodies]
+    assert check_bytes(state, now).endswith(f"{bucket.name}/a/2.parquet sha256 {now[1].sha256}")
+    read = replace(state, files=now)
+    assert check_bytes(read, now) == ""
+    other = (replace(now[0], sha256="0" * 64), now[1])
+    with pytest.raises(SourceChanged, match=r"1 of 2 recorded files hold other bytes now: .*a/1\.parquet"):
+        check_bytes(read, other)
+
+
 def test_a_bucket_with_versions_gives_the_opened_one_again(bucket: Bucket) -> None:
     bucket.keep_versions()
     bucket.put("a.parquet", [1])
@@ -199,14 +248,37 @@ def test_a_delta_table_is_pinned_to_its_version(bucket: Bucket) -> None:
     assert sorted(values(source.open(at=state)), key=str) == [1, 2]
 
 
-def test_an_iceberg_table_is_pinned_to_its_snapshot(bucket: Bucket, tmp_path: Path) -> None:
+def iceberg(bucket: Bucket, folder: Path) -> dict[str, str]:
+    """What leads to a catalogue whose tables lie in the bucket."""
     access = {
         "s3.endpoint": bucket.access.endpoint or "",
         "s3.access-key-id": bucket.access.access_key or "",
         "s3.secret-access-key": bucket.access.secret_key or "",
         "s3.region": "us-east-1",
     }
-    made = iceberg_tables.properties(tmp_path, f"s3://{bucket.name}/warehouse", **access)
+    return iceberg_tables.properties(folder, f"s3://{bucket.name}/warehouse", **access)
+
+
+@pytest.mark.parametrize("replaced", ["data", "deletes"])
+def test_files_that_pyiceberg_reads_are_held_to_their_state_too(bucket: Bucket, tmp_path: Path, replaced: str) -> None:
+    made = iceberg(bucket, tmp_path)
+    iceberg_tables.create(made, pa.table({"value": [1, 2]}))
+    with iceberg_tables.catalogue(made) as found:
+        table = found.load_table(iceberg_tables.NAME)
+        iceberg_tables.delete_by_position(table, next(iter(table.scan().plan_files())).file.file_path, 0)
+    opened = iceberg_tables.source(made).open()
+    (path,) = [one.path for one in opened.state({}).files if ("deletes-" in one.path) == (replaced == "deletes")]
+    key = path.removeprefix(f"{bucket.name}/")
+    rows = pq.read_table(io.BytesIO(bucket.client.get_object(Bucket=bucket.name, Key=key)["Body"].read()))
+    other = io.BytesIO()
+    pq.write_table(rows.set_column(rows.num_columns - 1, rows.schema.field(-1), [pa.array([1] * len(rows))]), other)
+    bucket.client.put_object(Bucket=bucket.name, Key=key, Body=other.getvalue())
+    with pytest.raises(SourceUnreadable, match="changed while it was read"):
+        values(opened)
+
+
+def test_an_iceberg_table_is_pinned_to_its_snapshot(bucket: Bucket, tmp_path: Path) -> None:
+    made = iceberg(bucket, tmp_path)
     iceberg_tables.create(made, pa.table({"value": [1, 2]}))
     opened = iceberg_tables.source(made).open()
     state = opened.state({})
