@@ -4,8 +4,9 @@
     table = snapshot.to_arrow(columns=["heart_rate", "label"])
     for batch in snapshot.batches(): ...
 
-The manifest's leaves are first seen to give its digest; then each chunk that is read has to give its leaves. So a
-reader that streams never sees a row that is not the recorded one, and one column or one chunk is verified alone.
+The manifest's leaves and the stored types are first seen to give its digest; then each chunk that is read has to have
+these types and give its leaves, since 1.0 and a large integer may be the same bytes. So a reader that streams never
+sees a row that is not the recorded one, and one column or one chunk is verified alone.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ class OpenSnapshot:
     def __init__(self, name: str, rows: StoredRows, manifest: Mapping[str, Any]) -> None:
         """``manifest`` is a recorded one. Raises SnapshotCorrupt where it does not give its own digest."""
         self._name, self._stored, self._manifest = name, rows, manifest
-        self._schema = rows.schema
+        self._stored_schema = rows.schema
         self._leaves = _leaves(name, manifest)
-        _require_digest(name, self._schema, self._leaves, manifest)
+        _require_digest(name, self._stored_schema, self._leaves, manifest)
+        self._schema = _in_order(name, self._stored_schema, manifest)
 
     @property
     def name(self) -> str:
@@ -62,7 +64,7 @@ class OpenSnapshot:
 
     @property
     def schema(self) -> pa.Schema:
-        """Of the rows, in the order of their columns."""
+        """Of the rows, in the order of their columns: the one that the run gave them, as its manifest says."""
         return self._schema
 
     def chunk(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
@@ -70,8 +72,9 @@ class OpenSnapshot:
         chosen = self._chosen(columns)
         if not 0 <= number < self.chunks:
             raise IndexError(f"snapshot {self._name} has {self.chunks} chunks, counted from 0; there is none {number}")
-        table = self._stored.chunk(number, chosen)
-        self._verify(table, number, chosen)
+        expected = self._expected(chosen)
+        table = self._stored.chunk(number, expected.names)
+        self._verify(table, number, expected)
         return table.select(chosen)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -114,23 +117,31 @@ class OpenSnapshot:
             )
         return chosen
 
-    def _verify(self, table: pa.Table, number: int, columns: Sequence[str]) -> None:
+    def _expected(self, chosen: Sequence[str]) -> pa.Schema:
+        import pyarrow as pa
+
+        return pa.schema([field for field in self._stored_schema if field.name in set(chosen)])
+
+    def _verify(self, table: pa.Table, number: int, expected: pa.Schema) -> None:
         from lineage.td1 import chunk_leaves
 
-        schema, first = table.schema, number * CHUNK_ROWS
+        first = number * CHUNK_ROWS
         if table.num_rows != min(CHUNK_ROWS, self.rows - first):
             raise self._changed(number, "has another number of rows")
+        if not table.schema.equals(expected, check_metadata=True):
+            raise self._changed(number, "has columns of other types")
         try:
-            found = chunk_leaves(schema, table, first_row=first)
+            found = chunk_leaves(expected, table, first_row=first)
         except NotDigestible as error:
             raise unreadable(self._name, error) from None
-        if changed := [name for name in columns if found.get(name) != self._leaves[name][number]]:
+        if changed := [name for name in expected.names if found[name] != self._leaves[name][number]]:
             raise self._changed(number, f"gives other leaves in {', '.join(map(repr, changed))}")
 
     def _changed(self, number: int, what: str) -> SnapshotCorrupt:
         return SnapshotCorrupt(
             f"Chunk {number} of snapshot {self._name} (from row {number * CHUNK_ROWS} on) {what}: the stored rows were"
-            " changed after they were recorded. Restore them from a backup, or run the retrieval again."
+            " changed after they were recorded. Restore them from a backup, or move them out of the store and run the"
+            " retrieval again."
         )
 
 
@@ -139,6 +150,18 @@ def _leaves(name: str, manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     if not isinstance(leaves, dict) or not all(isinstance(one, list) for one in leaves.values()):
         raise SnapshotCorrupt(f"The manifest of snapshot {name} has no leaves. Run the retrieval again.")
     return leaves
+
+
+def _in_order(name: str, stored: pa.Schema, manifest: Mapping[str, Any]) -> pa.Schema:
+    """``stored`` in the manifest's order of columns; as it is where a manifest of before says none."""
+    import pyarrow as pa
+
+    order = manifest.get("columns", stored.names)
+    if not isinstance(order, list) or sorted(order, key=str) != sorted(stored.names):
+        raise SnapshotCorrupt(
+            f"The manifest of snapshot {name} does not name each of its columns once. Run the retrieval again."
+        )
+    return pa.schema([stored.field(column) for column in order])
 
 
 def _require_digest(name: str, schema: pa.Schema, leaves: dict[str, list[str]], manifest: Mapping[str, Any]) -> None:
@@ -154,5 +177,6 @@ def _require_digest(name: str, schema: pa.Schema, leaves: dict[str, list[str]], 
     if found != manifest["digest"] or any(len(ones) != chunks_of(rows) for ones in leaves.values()):
         raise SnapshotCorrupt(
             f"The stored columns of snapshot {name} and the leaves of its manifest do not give the recorded digest: the"
-            " rows were replaced after they were recorded. Restore them from a backup, or run the retrieval again."
+            " rows were replaced after they were recorded. Restore them from a backup, or move them out of the store"
+            " and run the retrieval again."
         )

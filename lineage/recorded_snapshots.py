@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
@@ -67,9 +68,11 @@ class ListedSnapshot:
     name: str
     standing: Standing
     runs: tuple[str, ...]
-    """those recorded; of what is not recorded, those that left a manifest"""
+    """those recorded, oldest first; of what is not recorded, those that left a manifest"""
     rows: int | None
     """None where nothing that can be trusted says it"""
+    damaged: tuple[str, ...] = ()
+    """those of ``runs`` whose manifest is missing or not the recorded one; with one of them, the standing says so"""
 
 
 class RecordedSnapshots:
@@ -95,27 +98,39 @@ class RecordedSnapshots:
         return found
 
     def manifest(self, name: str, run: str | None = None) -> RecordedManifest:
-        """The manifest of one recorded run (the first if none is named). Raises as :meth:`manifests`."""
-        found = self.manifests(name)
-        chosen = found[0] if run is None else next((one for one in found if one.run == run), None)
-        if chosen is None:
+        """The manifest of one recorded run, whatever became of those of others.
+
+        :param run: if none is named, the first whose manifest is as it was recorded
+        Raises as :meth:`manifests`.
+        """
+        stated = self._stated(name)
+        if not stated:
+            raise self._not_recorded(name)
+        chosen = [one for one in stated if run in (None, one.predicate["run"])]
+        if not chosen:
             raise SnapshotNotRecorded(
                 f"No record says that run {run} gave snapshot {name}. Recorded runs:"
-                f" {', '.join(one.run for one in found)}."
+                f" {', '.join(str(one.predicate['run']) for one in stated)}."
             )
-        return chosen
+        *others, last = chosen
+        for record in others:
+            with suppress(SnapshotCorrupt):
+                return self._manifest(name, record.predicate)
+        return self._manifest(name, last.predicate)
 
     def open(self, name: str, run: str | None = None) -> OpenSnapshot:
-        """The snapshot, to be read verified, with the manifest of that run (the first if none is named).
+        """The snapshot, to be read verified, with the manifest that :meth:`manifest` gives.
 
         Raises as :meth:`manifests`.
         """
-        manifest = self.manifest(name, run)
-        return OpenSnapshot(name, self._store.rows(name), manifest.document)
+        return self._opened(self.manifest(name, run))
 
     def batches(self, name: str) -> Iterator[pa.RecordBatch]:
-        """The rows, each chunk compared with the recorded leaves before it is given. Raises as :meth:`manifests`."""
-        snapshot = self.open(name)
+        """The rows, each chunk compared with the recorded leaves before it is given, and every run's manifest first.
+
+        Raises as :meth:`manifests`.
+        """
+        snapshot = self._opened(self.manifests(name)[0])
         try:
             yield from snapshot.batches()
         finally:
@@ -138,13 +153,23 @@ class RecordedSnapshots:
 
     def _listed(self, name: str) -> ListedSnapshot:
         try:
-            found = self.manifests(name)
-        except SnapshotNotRecorded:
+            stated = self._stated(name)
+        except UnknownSnapshot:  # a record of something that is no name
+            return ListedSnapshot(name, "damaged", (), None)
+        if not stated:
             return ListedSnapshot(name, "not recorded", self._store.runs(name), None)
-        except SnapshotCorrupt:
-            runs = tuple(str(record.predicate["run"]) for record in self._stated(name))
-            return ListedSnapshot(name, "damaged", runs, None)
-        return ListedSnapshot(name, "recorded", tuple(one.run for one in found), found[0].rows)
+        runs = tuple(str(record.predicate["run"]) for record in stated)
+        sound: list[RecordedManifest] = []
+        for record in stated:
+            with suppress(SnapshotCorrupt):
+                sound.append(self._manifest(name, record.predicate))
+        damaged = tuple(run for run in runs if run not in {one.run for one in sound})
+        agreed = len({one.digest for one in sound}) == 1
+        standing: Standing = "recorded" if agreed and not damaged else "damaged"
+        return ListedSnapshot(name, standing, runs, sound[0].rows if agreed else None, damaged)
+
+    def _opened(self, manifest: RecordedManifest) -> OpenSnapshot:
+        return OpenSnapshot(manifest.snapshot, self._store.rows(manifest.snapshot), manifest.document)
 
     def _stated(self, name: str) -> tuple[StoredRecord, ...]:
         algorithm, digest = name_parts(name)

@@ -18,25 +18,36 @@ _SAMPLES, _SAMPLE_ROWS = 3, 700
 
 
 def write_rows(table: pa.Table, path: Path) -> None:
-    """Write a table, or one chunk of it."""
+    """Write a table, or one chunk of it, in the types and the order of :mod:`lineage.stored_types`.
+
+    Raises NotDigestible and LossyCast, which name the column, for what Parquet does not hold.
+    """
     import pyarrow.parquet as pq
 
-    repetitive = [name for name in table.column_names if _repeats(table.column(name))]
+    from lineage.stored_types import to_store
+
+    stored = to_store(table)
+    repetitive = [name for name in stored.column_names if _repeats(stored.column(name))]
     pq.write_table(
-        table,
+        stored,
         path,
         compression="lz4",
         row_group_size=CHUNK_ROWS,
         use_dictionary=repetitive or False,
         write_page_checksum=True,
+        store_schema=False,  # Arrow's own types would make other files of the same rows
     )
 
 
 def open_parquet(file: Any) -> Any:
-    """A ParquetFile that checks the checksums of its pages, and reads each row group in few requests."""
+    """A ParquetFile that checks the checksums of its pages, and reads each row group in few requests.
+
+    Its strings have offsets of 64 bits, since a row group may hold more than 2 GiB of them.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=True)
+    return pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=True, binary_type=pa.large_binary())
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:

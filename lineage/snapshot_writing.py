@@ -47,9 +47,10 @@ class Writing:
     def put(self, *, run: str, manifest: Mapping[str, Any]) -> tuple[Snapshot, bytes]:
         """Wait for both, then store them; gives the snapshot and the exact manifest bytes.
 
-        Raises ObjectsUnreachable, NotDigestible.
+        Raises ObjectsUnreachable, NotDigestible, and SnapshotCorrupt where something else lies where they belong.
         """
-        return self.finish(self.staging.result(), self.digesting.result(), run, manifest)
+        digest = self.digesting.result()  # first: it names the row of what neither of them takes
+        return self.finish(self.staging.result(), digest, run, manifest)
 
 
 def manifest_document(

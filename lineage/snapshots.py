@@ -7,13 +7,14 @@ random one for a table so small that its digest could be guessed (``docs/formats
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lineage.errors import NotDigestible, SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
+from lineage.known_rows import lock_of, part_places, places_of, require_same
 from lineage.objects import Objects, Staged
 from lineage.snapshot_names import (
     TD1,
@@ -22,10 +23,9 @@ from lineage.snapshot_names import (
     manifest_of,
     manifest_place,
     name_parts,
-    part_file,
     snapshot_name,
 )
-from lineage.snapshot_parquet import chunks_of, write_rows
+from lineage.snapshot_parquet import write_rows
 from lineage.snapshot_parts import SnapshotParts
 from lineage.snapshot_writing import Snapshot, Writing, manifest_document
 from lineage.stored_rows import StoredRows, unreadable
@@ -50,7 +50,7 @@ class SnapshotStore:
     def put(self, table: pa.Table, *, run: str, manifest: Mapping[str, Any]) -> tuple[Snapshot, bytes]:
         """Store the rows (once) and this run's manifest; gives the snapshot and the exact manifest bytes.
 
-        Raises NotDigestible.
+        Raises NotDigestible, and SnapshotCorrupt where something else lies in the place of the rows.
         """
         with self.writing(table) as writing:
             return writing.put(run=run, manifest=manifest)
@@ -71,7 +71,7 @@ class SnapshotStore:
             staging = pool.submit(stack.enter_context, self._objects.stage(partial(write_rows, table)))
             digesting = pool.submit(digest_table, table, threads=_THREADS)
             try:
-                yield Writing(staging, digesting, self._finish)
+                yield Writing(staging, digesting, partial(self._finish, table.column_names))
             finally:
                 staging.exception()  # what it enters is left here, not before
 
@@ -80,8 +80,8 @@ class SnapshotStore:
         """Room for a snapshot whose chunks other processes write; what is not put is gone afterwards.
 
         with store.stage_parts(schema) as parts:
-            ...  # wherever chunk k is: parts.writer.write(k, rows_of_chunk_k)
-            snapshot, document = store.put_parts(parts, digest, run=run, manifest=manifest)
+            ...  # wherever chunk k is: files[k] = parts.writer.write(k, rows_of_chunk_k)
+            snapshot, document = store.put_parts(parts.of(files), digest, run=run, manifest=manifest)
         """
         with self._objects.stage_parts() as staged:
             yield SnapshotParts(staged, schema)
@@ -92,17 +92,19 @@ class SnapshotStore:
         """Store the chunks that were written (once) and this run's manifest, as :meth:`put` does.
 
         :param digest: combined from the leaves of the chunks
+        :param parts: with the file of each chunk (:meth:`SnapshotParts.of`)
         :raises RetrievalBroken: a chunk is missing, or there is one too many
+        :raises SnapshotCorrupt: something else lies where the rows belong
         """
         parts.check(digest.rows)
         if not digest.rows:
             return self.put(parts.schema.empty_table(), run=run, manifest=manifest)
-        name, document = self._described(digest, run, manifest)
-        place = self._place(name, digest.rows)
-        if place is None:
-            place = folder(name)
-            parts.commit(name)
-        return self._recordable(Snapshot(digest.digest, name, run, self._objects.uri(place), digest.rows), document)
+        name = self._name(digest, run)
+        known = places_of(self._objects, name, digest.rows)
+        if known or not parts.commit(name):
+            require_same(self._objects, name, digest)
+        said = {**manifest, "columns": parts.schema.names}
+        return self._recordable(name, known or part_places(name, digest.rows), digest, run, said)
 
     def document(self, name: str, run: str) -> bytes:
         """The manifest of one run as it lies here: it proves nothing until a signed record states its SHA-256.
@@ -177,38 +179,34 @@ class SnapshotStore:
         return table
 
     def _finish(
-        self, staged: Staged, digest: TableDigest, run: str, manifest: Mapping[str, Any]
+        self, columns: list[str], staged: Staged, digest: TableDigest, run: str, manifest: Mapping[str, Any]
     ) -> tuple[Snapshot, bytes]:
-        name, document = self._described(digest, run, manifest)
-        place = self._place(name, digest.rows)
-        if place is None:
-            place = data_place(name)
-            staged.commit(place)
-        return self._recordable(Snapshot(digest.digest, name, run, self._objects.uri(place), digest.rows), document)
+        name = self._name(digest, run)
+        known = places_of(self._objects, name, digest.rows)
+        if known or not staged.commit(data_place(name)):
+            require_same(self._objects, name, digest)
+        said = {**manifest, "columns": columns}
+        return self._recordable(name, known or (data_place(name),), digest, run, said)
 
-    def _described(self, digest: TableDigest, run: str, manifest: Mapping[str, Any]) -> tuple[str, bytes]:
+    def _name(self, digest: TableDigest, run: str) -> str:
         name = snapshot_name(digest.digest, rows=digest.rows, min_rows=self._min_rows)
         manifest_place(name, run)  # before anything is stored: it refuses what is no run
-        retention = self._objects.retention
-        return name, manifest_document(manifest, name=name, run=run, digest=digest, retention=retention)
+        return name
 
-    def _place(self, name: str, rows: int) -> str | None:
-        """Where all the rows lie already: the one file, the folder of the parts, or nowhere yet."""
-        there = {place.rpartition("/")[2] for place in self._objects.names(folder(name))}
-        if data_place(name).rpartition("/")[2] in there:
-            return data_place(name)
-        parts = {part_file(number) for number in range(chunks_of(rows))}
-        return folder(name) if parts and parts <= there else None
-
-    def _recordable(self, snapshot: Snapshot, document: bytes) -> tuple[Snapshot, bytes]:
+    def _recordable(
+        self, name: str, places: Sequence[str], digest: TableDigest, run: str, manifest: Mapping[str, Any]
+    ) -> tuple[Snapshot, bytes]:
         """The snapshot, once its manifest is there as well: rows first, so that no manifest speaks of rows to come."""
-        place = manifest_place(snapshot.id, snapshot.run_id)
+        lock = lock_of(self._objects, places)
+        document = manifest_document(manifest, name=name, run=run, digest=digest, retention=lock)
+        place = manifest_place(name, run)
         if not self._objects.create_bytes(place, document) and self._objects.read(place) != document:
             raise SnapshotCorrupt(
-                f"Run {snapshot.run_id} has stored another manifest of snapshot {snapshot.id} before. Expected one"
-                " retrieval for each run; run the retrieval again."
+                f"Run {run} has stored another manifest of snapshot {name} before. Expected one retrieval for each run;"
+                " run the retrieval again."
             )
-        return snapshot, document
+        rows = data_place(name) if data_place(name) in places else folder(name)
+        return Snapshot(digest.digest, name, run, self._objects.uri(rows), digest.rows), document
 
 
 def _expected(name: str, digest: str | None) -> str:
@@ -228,5 +226,5 @@ def _changed(name: str, found: str, expected: str) -> SnapshotCorrupt:
     compared = f"{found}, expected {expected}" if name.startswith(TD1) else "another digest than the recorded one"
     return SnapshotCorrupt(
         f"The stored rows of snapshot {name} give {compared}: they were changed after they were recorded."
-        " Restore them from a backup, or run the retrieval again."
+        " Restore them from a backup, or move them out of the store and run the retrieval again."
     )

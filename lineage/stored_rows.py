@@ -1,5 +1,6 @@
 """The rows of a snapshot as they lie in an object store, chunk by chunk; nothing of them is verified here.
 
+They come in the types and the order of columns of :mod:`lineage.stored_types`, without metadata.
 ``data.parquet`` holds all chunks as its row groups, or ``part-00000.parquet``, ``part-00001.parquet``, … one each.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lineage.errors import SnapshotCorrupt, UnknownSnapshot
+from lineage.errors import NotDigestible, SnapshotCorrupt, UnknownSnapshot
 from lineage.objects import Objects
 from lineage.snapshot_names import data_place, part_place
 from lineage.snapshot_parquet import open_parquet
@@ -34,15 +35,21 @@ class StoredRows:
 
     @property
     def schema(self) -> pa.Schema:
-        """Of all rows."""
+        """Of the first chunk, or of all rows where they lie in one file."""
+        from lineage.stored_types import stored_schema
+
         with self._readable():
-            return self._of(0)[0].schema_arrow
+            return stored_schema(self._of(0)[0].schema_arrow)
 
     def chunk(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
         """One chunk of 65,536 rows, the last one maybe shorter; all columns if none are named."""
+        from lineage.stored_types import as_given
+
         with self._readable():
             file, group = self._of(number)
-            return file.read_row_group(group, columns=None if columns is None else list(columns))
+            if columns is None:
+                return as_given(file.read_row_group(group))
+            return as_given(file.read_row_group(group, columns=list(columns)).select(list(columns)))
 
     def chunks(self) -> int:
         """How many there are."""
@@ -90,12 +97,13 @@ class StoredRows:
 
         try:
             yield
-        except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+        except (pa.ArrowException, OSError, ValueError, LookupError, NotDigestible) as error:
             raise unreadable(self._name, error) from None  # what a library says may quote values
 
 
 def unreadable(name: str, error: Exception) -> SnapshotCorrupt:
     """The sentence for rows that a library cannot read."""
     return SnapshotCorrupt(
-        f"The rows of snapshot {name} cannot be read ({type(error).__name__}). Restore them from a backup."
+        f"The rows of snapshot {name} cannot be read ({type(error).__name__}). Restore them from a backup, or move them"
+        " out of the store and run the retrieval again."
     )

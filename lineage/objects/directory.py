@@ -41,6 +41,11 @@ class DirectoryObjects:
         """None: a file system keeps nobody from deleting."""
         return None
 
+    def keep(self, name: str) -> Retention | None:
+        """None. Raises ConfigurationError for a name that leads elsewhere."""
+        self.path(name)
+        return None
+
     def uri(self, name: str) -> str:
         """``file://…`` of an object."""
         return self.path(name).as_uri()

@@ -74,10 +74,12 @@ def _sweep(directory: Path) -> None:
 
 
 def _remove_unlocked(path: Path) -> None:
+    if path.is_symlink() or not path.is_file():
+        return  # not of ours: we make files alone
     try:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)  # NFS locks only what is open for writing
     except (FileNotFoundError, PermissionError):
-        return  # finished meanwhile, or another user's
+        return  # removed since, or another user's
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(path.with_name(path.name + PARTS), ignore_errors=True)

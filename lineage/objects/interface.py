@@ -31,6 +31,7 @@ class Retention:
     mode: str
     """``GOVERNANCE``, which a permission of its own may lift, or ``COMPLIANCE``, which nobody can"""
     days: int
+    """from when it is put there; of an object that is there, the whole days that are left"""
 
     def as_json(self) -> dict[str, Any]:
         """For a manifest."""
@@ -81,6 +82,13 @@ class Objects(Protocol):
     @property
     def retention(self) -> Retention | None:
         """What the store puts on each new object; None where it locks nothing. Raises ObjectsUnreachable."""
+
+    def keep(self, name: str) -> Retention | None:
+        """Lock an object that is there as long as a new one would be, and give how it is locked from now on.
+
+        The answer is what the store says, whatever was asked; None where it locks nothing or does not say.
+        Raises ObjectsUnreachable.
+        """
 
     def uri(self, name: str) -> str:
         """Where the object of that name is, or would be."""

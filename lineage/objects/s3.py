@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from governance.errors import ConfigurationError
 from lineage.objects.interface import Retention, Write, checked_name
-from lineage.objects.retention import bucket_retention, extend, lock_arguments
+from lineage.objects.retention import bucket_retention, kept, lock_arguments
 from lineage.objects.s3_errors import answered, s3_errors
 from lineage.objects.s3_file import S3File
 from lineage.objects.s3_parts import S3StagedParts, staged_parts
@@ -64,6 +64,12 @@ class S3Objects:
         of a bucket without object lock.
         """
         return bucket_retention(self.client, self.bucket, self.access, asked=self._asked)
+
+    def keep(self, name: str) -> Retention | None:
+        """Lock an object that is there as long as a new one would be; gives what the store says of it then."""
+        key, found = self.key(name), self.retention
+        with s3_errors(self.bucket, self.access):
+            return kept(self.client, self.bucket, key, asked=self._asked, found=found)
 
     def uri(self, name: str) -> str:
         """``s3://bucket/prefix/name``."""
@@ -136,18 +142,18 @@ class S3Objects:
             known = file.stat().st_size > MULTIPART and self.exists(name)  # spares sending it
             if not known and upload(Target(self.client, self.bucket, key), file, create=True, **lock):
                 return True
-            extend(self.client, self.bucket, key, asked=self._asked)
+        self.keep(name)
         return False
 
     def copy(self, source: str, name: str) -> bool:
         """Let the store copy one of its keys to a name that is free; False if it was taken."""
-        key, origin = self.key(name), {"Bucket": self.bucket, "Key": source}
-        lock = self._lock()
+        to = {"Bucket": self.bucket, "Key": self.key(name), "IfNoneMatch": "*", **self._lock()}
+        origin = {"Bucket": self.bucket, "Key": source}
         with s3_errors(self.bucket, self.access):
-            created = decided(
-                lambda: self.client.copy_object(Bucket=self.bucket, Key=key, CopySource=origin, IfNoneMatch="*", **lock)
-            )
-            extend(self.client, self.bucket, key, asked=self._asked)  # SeaweedFS copies without the lock
+            known = self.exists(name)  # not every store knows the condition of a copy; most names are taken long before
+            created = not known and decided(lambda: self.client.copy_object(**to, CopySource=origin))
+        if self.retention is not None:
+            self.keep(name)  # SeaweedFS copies without the lock
         return created
 
     def _lock(self) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any
 from lineage.errors import ObjectsUnreachable
 from lineage.sources.s3 import S3Access
 
-ABSENT = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
+ABSENT = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NoSuchUpload", "NotFound"})
 TAKEN = frozenset({"412", "PreconditionFailed"})
-_DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "Forbidden"})
+DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "Forbidden"})
 _CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"}
 )
@@ -55,7 +55,7 @@ def _answer(code: str, bucket: str, asked: str) -> str:
             f"The store of bucket {bucket!r} does not accept the credentials ({code}). Expected those of a user of this"
             " store: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile."
         )
-    if code in _DENIED:
+    if code in DENIED:
         return (
             f"Bucket {bucket!r} denies {asked} to these credentials. Expected the right to list the bucket, to get and"
             " put its objects, and with a retention to put that; docs/snapshots.md lists them."

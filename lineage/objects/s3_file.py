@@ -64,5 +64,7 @@ class S3File(io.RawIOBase):
                 if code_of(error) in TAKEN | ABSENT:
                     raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
                 raise
+            if str(found["ETag"]) != self._etag:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))  # from a store that does not know If-Match
             data: bytes = found["Body"].read()
         return data

@@ -6,11 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lineage.objects.s3_errors import TAKEN, code_of
+from lineage.objects.s3_errors import TAKEN, answered, code_of
 
 MULTIPART = 64 << 20
 """bytes from which a file goes in parts"""
@@ -18,6 +19,7 @@ _PART = 32 << 20
 _MOST_PARTS = 10_000
 _THREADS = 4
 _TRIES = 6
+_NO_UPLOAD = "NoSuchUpload"
 _CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 
 
@@ -32,9 +34,20 @@ class Target:
 
 def upload(target: Target, file: Path, *, create: bool, **lock: Any) -> bool:
     """Send the file; with ``create``, False where the key was taken. Raises what botocore raises."""
+    from botocore.exceptions import ClientError
+
     condition = {"IfNoneMatch": "*"} if create else {}
     send = _in_parts if file.stat().st_size > MULTIPART else _at_once
-    return decided(lambda: send(target, file, condition, lock))
+    try:
+        return decided(lambda: send(target, file, condition, lock))
+    except ClientError as error:  # of an upload that is done, when its answer was lost and it was asked again
+        if code_of(error) != _NO_UPLOAD or not _is_there(target):
+            raise
+        return False  # ours or another's: whoever has to know looks at it
+
+
+def _is_there(target: Target) -> bool:
+    return answered(target.client.head_object, Bucket=target.bucket, Key=target.key) is not None
 
 
 def decided(send: Callable[[], object]) -> bool:
@@ -64,13 +77,16 @@ def _at_once(target: Target, file: Path, condition: dict[str, str], lock: dict[s
 
 
 def _in_parts(target: Target, file: Path, condition: dict[str, str], lock: dict[str, Any]) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
     at = {"Bucket": target.bucket, "Key": target.key}
     at["UploadId"] = target.client.create_multipart_upload(**at, **lock)["UploadId"]
     try:
         parts = _sent(target.client, at, file)
         target.client.complete_multipart_upload(**at, MultipartUpload={"Parts": parts}, **condition)
     except BaseException:
-        target.client.abort_multipart_upload(**at)
+        with suppress(ClientError, BotoCoreError):  # what went wrong before is what is told
+            target.client.abort_multipart_upload(**at)
         raise
 
 

@@ -50,10 +50,9 @@ def put_parts(store: SnapshotStore, table: pa.Table, chunks: list[int] | None = 
     slices = [table.slice(number * CHUNK_ROWS, CHUNK_ROWS) for number in numbers]
     leaves = [chunk_leaves(table.schema, one, first_row=k * CHUNK_ROWS) for k, one in enumerate(slices)]
     with store.stage_parts(table.schema) as parts:
-        for number in numbers if chunks is None else chunks:
-            parts.writer.write(number, slices[number])
+        files = [parts.writer.write(number, slices[number]) for number in (numbers if chunks is None else chunks)]
         digest = combine(table.schema, leaves, rows=table.num_rows)
-        return store.put_parts(parts, digest, run=str(uuid4()), manifest=manifest_of(table))
+        return store.put_parts(parts.of(files), digest, run=str(uuid4()), manifest=manifest_of(table))
 
 
 def opened(store: SnapshotStore, snapshot: Snapshot) -> OpenSnapshot:

@@ -120,6 +120,21 @@ with DirectoryObjects(Path({str(store.root)!r})).stage(write):
     assert len(everything(store)) == 2  # the object, and the file of the one that is still writing
 
 
+def _link(stray: Path) -> None:
+    stray.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("make", [_link, Path.mkdir, os.mkfifo], ids=["link", "directory", "pipe"])
+def test_what_strays_where_files_are_written_is_left_alone(
+    store: DirectoryObjects, make: Callable[[Path], None]
+) -> None:
+    store.create_bytes("a", b"1")
+    stray = store.root / INCOMPLETE / ".incomplete-x"
+    make(stray)
+    assert store.create_bytes("b", b"2")
+    assert os.path.lexists(stray)
+
+
 def test_a_changing_file_is_whole_or_as_before(tmp_path: Path) -> None:
     head = tmp_path / "folder" / "head.json"
     replace_bytes(head, b"1")

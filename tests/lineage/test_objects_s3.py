@@ -6,10 +6,13 @@ import multiprocessing
 import pickle
 import socket
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from governance.errors import ConfigurationError
@@ -226,7 +229,7 @@ def test_what_a_killed_process_uploaded_is_removed_a_day_later(s3: S3Server, mon
     store = bucket_store(s3)
     left = {"Bucket": store.bucket, "Key": store.inside(".incomplete/token/part-00000.parquet")}
     store.client.put_object(**left, Body=b"half of a snapshot")
-    store.client.create_multipart_upload(Bucket=store.bucket, Key=store.key("snapshots/x"))
+    store.client.create_multipart_upload(Bucket=store.bucket, Key=store.key(f"snapshots/{'0' * 64}/data.parquet"))
     store.client.create_multipart_upload(Bucket=store.bucket, Key="some/prefix2/x")
     with store.stage_parts():
         assert len(uploads(store)) == 2  # it may still be under way
@@ -234,6 +237,188 @@ def test_what_a_killed_process_uploaded_is_removed_a_day_later(s3: S3Server, mon
     with store.stage_parts():
         assert [one["Key"] for one in uploads(store)] == ["some/prefix2/x"]
     assert store.client.list_objects_v2(Bucket=store.bucket)["KeyCount"] == 0
+
+
+def test_uploads_of_other_applications_in_the_bucket_are_left_alone(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = S3Objects(f"s3://{new_bucket(s3)}", access=access_to(s3))
+    theirs = ["backup.tar", "snapshots/x", "snapshots/index/data.parquet", f"old/snapshots/{'0' * 64}/data.parquet"]
+    ours = [".incomplete/token/part", f"snapshots/{'0' * 64}/data.parquet", f"snapshots/random-{'0' * 64}/data.parquet"]
+    for key in theirs + ours:
+        store.client.create_multipart_upload(Bucket=store.bucket, Key=key)
+    monkeypatch.setattr(s3_parts, "ABANDONED", timedelta(seconds=-60))
+    with store.stage_parts():
+        assert sorted(one["Key"] for one in uploads(store)) == sorted(theirs)
+
+
+def test_parts_leave_no_version_where_versions_are_kept(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = bucket_store(s3, lock=True, retention=Retention("COMPLIANCE", 2))
+    monkeypatch.setattr(s3_parts, "_AT_ONCE", 2)
+    with store.stage_parts() as staged:
+        for number in range(5):
+            staged.writer.write(f"part-{number}", lambda path: path.write_bytes(b"2"))
+        assert staged.commit("part-3", "b")
+    assert [version["Key"] for version in versions(store)] == [store.key("b")]
+    left = {"Bucket": store.bucket, "Key": store.inside(".incomplete/token/part")}
+    store.client.put_object(**left, Body=b"half of a snapshot")
+    store.client.delete_object(**left)  # hides it
+    monkeypatch.setattr(s3_parts, "ABANDONED", timedelta(seconds=-60))
+    with store.stage_parts():
+        assert [version["Key"] for version in versions(store)] == [store.key("b")]
+
+
+def test_parts_that_the_bucket_locks_by_itself_stay_and_hinder_nobody(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = locking_store(s3, "COMPLIANCE", 3)
+    monkeypatch.setattr(s3_parts, "ABANDONED", timedelta(seconds=-60))
+    for number in range(2):
+        with store.stage_parts() as staged:
+            staged.writer.write("part", lambda path: path.write_bytes(b"2"))
+            assert staged.commit("part", f"rows/{number}")
+    assert list(store.names("rows")) == ["rows/0", "rows/1"]
+    assert len(versions(store)) == 4
+
+
+def test_a_part_that_cannot_be_deleted_for_another_reason_is_told(s3: S3Server) -> None:
+    store = bucket_store(s3)
+    answer_instead(
+        store, "DeleteObjects", 200, b"<DeleteResult><Error><Code>AccessDenied</Code></Error></DeleteResult>"
+    )
+    with pytest.raises(ObjectsUnreachable, match="denies DeleteObjects"), store.stage_parts() as staged:
+        staged.writer.write("part", lambda path: path.write_bytes(b"2"))
+
+
+@pytest.mark.usefixtures("in_parts")
+@pytest.mark.parametrize("kind", ["object", "part"])
+def test_an_upload_whose_last_answer_is_lost_is_there(s3: S3Server, tmp_path: Path, kind: str) -> None:
+    store, file = bucket_store(s3), tmp_path / "large"
+    file.write_bytes(LARGE)
+    asked: list[int] = []
+
+    def once_more(attempts: int, **_: Any) -> float | None:
+        asked.append(attempts)
+        return 0 if attempts == 1 else None
+
+    store.client.meta.events.register_first("needs-retry.s3.CompleteMultipartUpload", once_more)
+    s3_upload.upload(s3_upload.Target(store.client, store.bucket, store.key("a")), file, create=kind == "object")
+    assert len(asked) == 2
+    assert store.read("a") == LARGE
+    assert not uploads(store)
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_an_upload_that_somebody_else_ended_is_no_object(s3: S3Server) -> None:
+    store = bucket_store(s3)
+
+    def ended(params: dict[str, Any], **_: Any) -> None:
+        at = {name: params[name] for name in ("Bucket", "Key", "UploadId")}
+        store.client.abort_multipart_upload(**at)
+
+    store.client.meta.events.register("before-parameter-build.s3.CompleteMultipartUpload", ended)
+    with pytest.raises(ObjectsUnreachable, match="CompleteMultipartUpload with NoSuchUpload"):
+        store.create_bytes("a", LARGE)
+    assert not store.exists("a")
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_what_went_wrong_first_is_what_is_told(s3: S3Server) -> None:
+    store = bucket_store(s3)
+    for operation in ("UploadPart", "AbortMultipartUpload"):
+        answer_instead(store, operation, 400, f"<Error><Code>Broken{operation}</Code></Error>".encode())
+    with pytest.raises(ObjectsUnreachable, match="UploadPart with BrokenUploadPart"):
+        store.create_bytes("a", LARGE)
+
+
+def test_a_copy_replaces_nothing_in_a_store_that_ignores_its_condition(s3: S3Server) -> None:
+    store = bucket_store(s3)
+    forget(store, "CopyObject", "IfNoneMatch")
+    with store.stage_parts() as staged:
+        for part in ("one", "two"):
+            staged.writer.write(part, partial(Path.write_bytes, data=part.encode()))
+        assert staged.commit("one", "a")
+        assert not staged.commit("two", "a")
+    assert store.read("a") == b"one"
+
+
+def test_an_object_that_is_replaced_is_not_read_on_in_a_store_that_ignores_the_condition(s3: S3Server) -> None:
+    store = bucket_store(s3)
+    forget(store, "GetObject", "IfMatch")
+    store.create_bytes("a", b"recorded")
+    with store.open("a") as file:
+        assert file.read(3) == b"rec"
+        store.client.put_object(Bucket=store.bucket, Key=store.key("a"), Body=b"replaced")
+        with pytest.raises(OSError, match="Stale"):
+            file.read(3)
+
+
+def test_a_lock_becomes_longer_and_stricter_and_never_less(s3: S3Server) -> None:
+    store = bucket_store(s3, lock=True, retention=Retention("GOVERNANCE", 5))
+    assert store.create_bytes("a", b"1")
+    for asked, expected in [
+        (Retention("GOVERNANCE", 2), Retention("GOVERNANCE", 5)),
+        (Retention("COMPLIANCE", 2), Retention("COMPLIANCE", 5)),
+        (Retention("GOVERNANCE", 9), Retention("COMPLIANCE", 9)),
+        (None, Retention("COMPLIANCE", 9)),
+    ]:
+        assert S3Objects(store.location, access=store.access, retention=asked).keep("a") == expected
+        refuse_deletion(store, "a", mode=expected.mode, days=expected.days)
+
+
+def test_the_default_of_the_bucket_is_for_what_is_there_already_too(s3: S3Server) -> None:
+    store = bucket_store(s3, lock=True)
+    assert store.create_bytes("a", b"1")
+    assert store.keep("a") is None
+    again = locking_store(s3, "GOVERNANCE", 3, store)
+    assert not again.create_bytes("a", b"1")
+    refuse_deletion(again, "a", mode="GOVERNANCE", days=3)
+    assert again.keep("a") == Retention("GOVERNANCE", 3)
+
+
+def test_who_may_not_extend_a_lock_is_told_where_it_was_asked_for(s3: S3Server) -> None:
+    store = locking_store(s3, "GOVERNANCE", 3)
+    assert store.create_bytes("a", b"1")
+    longer = locking_store(s3, "GOVERNANCE", 9, store)
+    asked = S3Objects(store.location, access=store.access, retention=Retention("GOVERNANCE", 9))
+    for one in (longer, asked):
+        answer_instead(one, "PutObjectRetention", 403, b"<Error><Code>AccessDenied</Code></Error>")
+    assert longer.keep("a") == Retention("GOVERNANCE", 3)
+    with pytest.raises(ObjectsUnreachable, match="denies PutObjectRetention"):
+        asked.keep("a")
+
+
+def locking_store(server: S3Server, mode: str, days: int, store: S3Objects | None = None) -> S3Objects:
+    """One whose bucket locks all that it gets."""
+    store = store or bucket_store(server, lock=True)
+    rule = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": mode, "Days": days}}}
+    store.client.put_object_lock_configuration(Bucket=store.bucket, ObjectLockConfiguration=rule)
+    return S3Objects(store.location, access=store.access)
+
+
+def forget(store: S3Objects, operation: str, parameter: str) -> None:
+    """As if the store did not know this condition."""
+
+    def drop(params: dict[str, Any], **_: Any) -> None:
+        params.pop(parameter, None)
+
+    store.client.meta.events.register(f"before-parameter-build.s3.{operation}", drop)
+
+
+def answer_instead(store: S3Objects, operation: str, status: int, body: bytes) -> None:
+    """Let the store answer so from now on."""
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(request.url, status, {}, SimpleNamespace(stream=lambda: iter([body])))
+
+    store.client.meta.events.register(f"before-send.s3.{operation}", answer)
+
+
+def versions(store: S3Objects) -> list[dict[str, Any]]:
+    """Those that are hidden, and what hides them, included."""
+    answer = store.client.list_object_versions(Bucket=store.bucket)
+    found: list[dict[str, Any]] = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
+    return found
 
 
 def uploads(store: S3Objects) -> list[dict[str, Any]]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -178,7 +181,7 @@ def test_an_empty_snapshot_and_one_of_whole_chunks_are_read(objects: DirectoryOb
 
 def test_one_chunk_is_read_as_it_lies_for_who_compares_it(store: SnapshotStore) -> None:
     kept, _ = put(store, TABLE)
-    assert store.chunk(kept.id, 1).equals(TABLE.slice(CHUNK_ROWS, CHUNK_ROWS))
+    assert store.chunk(kept.id, 1).equals(TABLE.select(sorted(TABLE.column_names)).slice(CHUNK_ROWS, CHUNK_ROWS))
     with pytest.raises(SnapshotCorrupt):
         store.chunk(kept.id, 3)
 
@@ -188,3 +191,132 @@ def test_the_manifest_says_what_wrote_it_and_what_keeps_it(store: SnapshotStore)
     assert {"python", "pyarrow", "duckdb", "feast"} <= said["software"].keys()
     assert said["retention"] is None
     assert said["nulls"] == manifest_of(TABLE)["nulls"]
+
+
+LONG = CHUNK_ROWS + 10
+SAME_BITS = pa.table(
+    {
+        "x": pa.array(np.sqrt(np.arange(LONG)) + 0.5),
+        "s": pa.array([f"{one}" for one in range(LONG)]),
+        "d": pa.array(range(LONG), pa.date32()),
+        "t": pa.array(range(LONG), pa.timestamp("us", "UTC")),
+        "n": pa.array(range(LONG), pa.int64()),
+    }
+)
+"""Each column has the same leaves as one of another type."""
+OTHER_TYPES = {
+    "x": SAME_BITS["x"].combine_chunks().view(pa.int64()),
+    "s": SAME_BITS["s"].cast(pa.binary()),
+    "d": SAME_BITS["d"].cast(pa.int32()),
+    "t": SAME_BITS["t"].cast(pa.int64()),
+    "n": SAME_BITS["n"].cast(pa.uint64()),
+}
+
+
+def retyped(column: str) -> pa.Table:
+    return SAME_BITS.set_column(SAME_BITS.column_names.index(column), column, OTHER_TYPES[column])
+
+
+@pytest.mark.parametrize("column", sorted(OTHER_TYPES))
+def test_a_part_that_holds_the_same_bytes_as_another_type_is_not_handed_out(
+    store: SnapshotStore, objects: DirectoryObjects, column: str
+) -> None:
+    kept, _ = put_parts(store, SAME_BITS)
+    write_rows(retyped(column).slice(CHUNK_ROWS), parquet(objects, "part-00001.parquet"))
+    snapshot = opened(store, kept)
+    assert snapshot.chunk(0).equals(SAME_BITS.slice(0, CHUNK_ROWS))
+    for columns in (None, [column]):
+        with pytest.raises(SnapshotCorrupt, match=r"Chunk 1 .* columns of other types"):
+            snapshot.chunk(1, columns)
+    if column in ("x", "n"):
+        with pytest.raises(SnapshotCorrupt, match="other types"):
+            list(snapshot.to_torch([column]))
+
+
+def closed(snapshot: OpenSnapshot) -> OpenSnapshot:
+    snapshot.close()
+    return snapshot
+
+
+def travelled(snapshot: OpenSnapshot) -> OpenSnapshot:
+    again: OpenSnapshot = pickle.loads(pickle.dumps(snapshot))
+    return again
+
+
+@pytest.mark.parametrize("reopen", [closed, travelled])
+def test_rows_that_become_another_type_after_they_were_opened_are_not_handed_out(
+    store: SnapshotStore, objects: DirectoryObjects, reopen: Callable[[OpenSnapshot], OpenSnapshot]
+) -> None:
+    snapshot = opened(store, put(store, SAME_BITS)[0])
+    path = parquet(objects)
+    path.unlink()
+    write_rows(retyped("x"), path)
+    with pytest.raises(SnapshotCorrupt, match="other types"):
+        reopen(snapshot).to_arrow(["x"])
+
+
+def test_nothing_but_values_is_taken_from_a_file(store: SnapshotStore, objects: DirectoryObjects) -> None:
+    table = pa.table({"a": [1, 2], "b": [10, 20], "t": pa.array([0, 1], pa.timestamp("us", "UTC"))})
+    kept, _ = put(store, table)
+    names = [("b", "a"), ("a", "b"), ("t", "t")]
+    columns = [
+        {"name": name, "field_name": field, "pandas_type": "int64", "numpy_type": "int64", "metadata": None}
+        for name, field in names
+    ]
+    forged = {"pandas": json.dumps({"index_columns": [], "column_indexes": [], "columns": columns})}
+    away = table.set_column(2, "t", table["t"].cast(pa.timestamp("us", "America/New_York")))
+    away = away.cast(pa.schema([field.with_metadata({"says": "more"}) for field in away.schema]))
+    pq.write_table(away.replace_schema_metadata(forged), parquet(objects))
+    snapshot = opened(store, kept)
+    assert snapshot.schema.equals(table.schema, check_metadata=True)
+    assert snapshot.to_arrow().schema.equals(table.schema, check_metadata=True)
+    frame = snapshot.to_pandas()
+    assert frame[["a", "b"]].to_dict("list") == {"a": [1, 2], "b": [10, 20]}
+    assert frame["t"].dt.hour.tolist() == [0, 0]
+    assert all(batch.schema.metadata is None for batch in snapshot.batches())
+
+
+def test_each_run_has_its_own_order_of_columns(store: SnapshotStore) -> None:
+    table = rows_of(60)
+    other = table.select(sorted(table.column_names, reverse=True))
+    for one in (table, other):
+        snapshot = opened(store, put(store, one)[0])
+        assert snapshot.schema.equals(one.schema)
+        assert snapshot.to_arrow().equals(one)
+
+
+def test_a_manifest_of_before_says_no_order_and_is_read(store: SnapshotStore) -> None:
+    kept, document = put(store, TABLE)
+    before = {key: value for key, value in json.loads(document).items() if key != "columns"}
+    assert OpenSnapshot(kept.id, store.rows(kept.id), before).to_arrow(["n", "x"]).equals(TABLE.select(["n", "x"]))
+
+
+@pytest.mark.parametrize("columns", [["n"], ["n", *TABLE.column_names], "n", [1, 2], None])
+def test_a_manifest_that_names_other_columns_is_corrupt(store: SnapshotStore, columns: object) -> None:
+    kept, document = put(store, TABLE)
+    with pytest.raises(SnapshotCorrupt, match="each of its columns once"):
+        OpenSnapshot(kept.id, store.rows(kept.id), {**json.loads(document), "columns": columns})
+
+
+def test_parts_of_runs_with_other_types_and_orders_complete_each_other(
+    store: SnapshotStore, objects: DirectoryObjects, tmp_path: Path
+) -> None:
+    table = SAME_BITS.select(["x", "s", "n"])
+    other = table.select(["s", "n", "x"]).set_column(0, "s", table["s"].cast(pa.large_string()))
+    put_parts(store, table)
+    shutil.move(parquet(objects, "part-00001.parquet"), tmp_path / "away")  # as if the first writer was killed
+    kept, _ = put_parts(store, other)
+    assert opened(store, kept).to_arrow().equals(table.select(["s", "n", "x"]))
+    assert digest_table(store.read(kept.id)) == digest_table(table)
+
+
+def test_files_of_before_with_the_types_of_their_writers_are_read(
+    store: SnapshotStore, objects: DirectoryObjects
+) -> None:
+    table = SAME_BITS.select(["x", "s", "n"])
+    kept, _ = put_parts(store, table)
+    old = table.set_column(1, "s", table["s"].cast(pa.large_string()).dictionary_encode())
+    for number, part in enumerate((old.select(["s", "x", "n"]), table)):
+        rows = part.slice(number * CHUNK_ROWS, CHUNK_ROWS)
+        pq.write_table(rows, parquet(objects, f"part-0000{number}.parquet"), store_schema=True)
+    assert opened(store, kept).to_arrow().equals(table)

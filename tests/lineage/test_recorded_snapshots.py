@@ -174,3 +174,42 @@ def test_what_is_neither_stored_nor_recorded_is_unknown(shelf: Shelf) -> None:
         shelf.recorded.manifests("td1-sha256:" + "0" * 64)
     with pytest.raises(UnknownSnapshot, match="does not name"):
         shelf.recorded.manifests("latest")
+
+
+def test_a_run_is_opened_without_a_look_at_the_others(
+    make_shelf: Callable[[int], Shelf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = make_shelf(1)
+    lost, forged, sound = shelf.put(), shelf.put(), shelf.put()
+    shelf.manifest(lost).unlink()
+    shelf.manifest(forged).write_bytes(b"{}")
+    asked: list[str] = []
+    read = SnapshotStore.document
+
+    def counted(store: SnapshotStore, name: str, run: str) -> bytes:
+        asked.append(run)
+        return read(store, name, run)
+
+    monkeypatch.setattr(SnapshotStore, "document", counted)
+    assert shelf.recorded.open(sound.id, sound.run_id).to_arrow().equals(TABLE)
+    assert asked == [sound.run_id]
+    assert shelf.recorded.manifest(sound.id).run == sound.run_id  # the first that is as it was recorded
+    with pytest.raises(SnapshotCorrupt, match=lost.run_id):
+        shelf.recorded.open(lost.id, lost.run_id)
+    for whole in (shelf.recorded.manifests, lambda name: list(shelf.recorded.batches(name))):
+        with pytest.raises(SnapshotCorrupt, match="missing"):
+            whole(sound.id)
+
+
+def test_the_list_names_the_runs_that_are_damaged_and_goes_on(make_shelf: Callable[[int], Shelf]) -> None:
+    shelf = make_shelf(1)
+    lost, sound, other = shelf.put(), shelf.put(), shelf.put(FORGED)
+    shelf.manifest(lost).unlink()
+    nameless = Snapshot("", "td1-sha256:none", "no run", "", 0)
+    shelf.record(nameless, b"")
+    listed = {one.name: one for one in shelf.recorded.list()}
+    assert listed[nameless.id].standing == "damaged"
+    assert listed[other.id].standing == "recorded"
+    half = listed[sound.id]
+    assert (half.standing, half.rows) == ("damaged", 3)
+    assert (half.runs, half.damaged) == ((lost.run_id, sound.run_id), (lost.run_id,))

@@ -20,6 +20,7 @@ from governance.canonical import canonical_json
 from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
 from lineage.objects import DirectoryObjects
 from lineage.snapshots import Snapshot, SnapshotStore
+from lineage.stored_types import stored_schema
 from lineage.td1 import digest_table
 
 Spawn = Callable[[str], "Popen[str]"]
@@ -70,7 +71,7 @@ def test_what_was_stored_is_read_again(store: SnapshotStore) -> None:
     assert (snapshot.rows, snapshot.run_id) == (3, RUN)
     assert Path(snapshot.uri.removeprefix("file://")).is_file()
     assert digest_table(store.read(snapshot.id)) == digest_table(TABLE)
-    assert store.read(snapshot.id).schema == TABLE.schema
+    assert store.read(snapshot.id).schema == stored_schema(TABLE.schema)
 
 
 def test_a_snapshot_of_many_chunks_and_one_of_no_rows_are_read_again(objects: DirectoryObjects) -> None:

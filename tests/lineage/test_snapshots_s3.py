@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
@@ -43,7 +44,7 @@ def test_what_was_stored_is_read_again_verified(store: SnapshotStore, objects: S
     assert snapshot.uri.startswith(f"{objects.location}/snapshots/")
     assert store.names() == (snapshot.id,)
     assert store.document(snapshot.id, snapshot.run_id) == document
-    assert store.read(snapshot.id).equals(TABLE)
+    assert store.read(snapshot.id).select(TABLE.column_names).equals(TABLE)
     reader = pickle.loads(pickle.dumps(opened(store, snapshot)))
     assert reader.to_arrow().equals(TABLE)
     assert reader.chunk(1, ["n"]).equals(TABLE.slice(CHUNK_ROWS, CHUNK_ROWS).select(["n"]))
@@ -88,3 +89,36 @@ def test_the_manifest_says_what_keeps_the_rows(s3: S3Server) -> None:
     for key in keys(objects):
         assert objects.client.head_object(Bucket=objects.bucket, Key=key)["ObjectLockMode"] == "COMPLIANCE"
     assert objects.read(f"snapshots/{snapshot.id.split(':')[1]}/{snapshot.run_id}.json") == document
+
+
+@pytest.mark.parametrize("kept", [put, put_parts], ids=["one file", "in parts"])
+def test_rows_that_are_stored_again_are_kept_as_the_new_manifest_says(s3: S3Server, kept: Put) -> None:
+    objects = bucket_store(s3, lock=True, retention=Retention("GOVERNANCE", 2))
+    kept(SnapshotStore(objects, min_rows=1), TABLE)
+    for asked, expected in [
+        (Retention("COMPLIANCE", 3650), {"mode": "COMPLIANCE", "days": 3650}),
+        (Retention("GOVERNANCE", 9), {"mode": "COMPLIANCE", "days": 3650}),
+        (None, {"mode": "COMPLIANCE", "days": 3650}),
+    ]:
+        again = S3Objects(objects.location, access=objects.access, retention=asked)
+        _, document = put(SnapshotStore(again, min_rows=1), TABLE)
+        assert json.loads(document)["retention"] == expected
+        for name in objects.names("snapshots"):
+            if name.endswith(".parquet"):
+                head = objects.client.head_object(Bucket=objects.bucket, Key=objects.key(name))
+                assert head["ObjectLockMode"] == "COMPLIANCE"
+                assert (head["ObjectLockRetainUntilDate"] - datetime.now(UTC)).days >= 3649
+
+
+def test_damaged_rows_are_not_recorded_again_and_are_stored_anew_once_they_are_out_of_the_way(s3: S3Server) -> None:
+    objects = bucket_store(s3, lock=True, retention=Retention("COMPLIANCE", 2))
+    store = SnapshotStore(objects, min_rows=1)
+    snapshot, _ = put(store, TABLE)
+    at = {"Bucket": objects.bucket, "Key": objects.key(f"snapshots/{snapshot.id.split(':')[1]}/data.parquet")}
+    objects.client.put_object(**at, Body=b"")  # hides the locked version
+    with pytest.raises(SnapshotCorrupt, match="something else lies already"):
+        put(store, TABLE)
+    assert store.runs(snapshot.id) == (snapshot.run_id,)
+    objects.client.delete_object(**at)
+    put(store, TABLE)
+    assert opened(store, snapshot).to_arrow().equals(TABLE)
