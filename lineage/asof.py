@@ -27,7 +27,8 @@ from lineage.asof_source import Source
 from lineage.asof_ticks import reach_of
 from lineage.canonical_table import TIMESTAMP
 from lineage.duckdb_engine import Limits
-from lineage.lossless import lossless
+from lineage.lossless import decoded, lossless
+from lineage.taken_rows import taken
 
 _NO_LIMITS = Limits()
 
@@ -63,11 +64,12 @@ def point_in_time_join(
         answer itself, about as much again for matching, and one row group.
     :raises SourceUnreadable: a source lacks a column, or its times or keys are of a kind that cannot be compared.
     :raises LossyCast: a timestamp of the spine is not a whole microsecond.
-    :raises WrongQuestion: the spine lacks a column, or two columns of the answer would have one name.
+    :raises WrongQuestion: the spine lacks a column, its event timestamps are no times, or two columns of the answer
+        would have one name.
     """
     _require_columns(spine, [event_timestamp, *(name for table in tables for name in table.keys)])
     _require_distinct([*spine.column_names, *(name for table in tables for name in table.features)])
-    times = lossless(event_timestamp, spine.column(event_timestamp), TIMESTAMP).cast(pa.int64())
+    times = _moments(event_timestamp, spine.column(event_timestamp)).cast(pa.int64())
     sides: dict[tuple[str, ...], SpineSide] = {}
     joined = spine
     for table in tables:
@@ -77,6 +79,16 @@ def point_in_time_join(
         for name, values in _joined(sides[names], times, table, filter_by_created=filter_by_created, limits=limits):
             joined = joined.append_column(name, values)
     return joined
+
+
+def _moments(name: str, column: Any) -> Any:
+    kind = decoded(column).type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_null(kind)):
+        raise WrongQuestion(
+            f"The event timestamps {name!r} of the entity rows are {kind}. Expected timestamps: a number does not say"
+            " its unit."
+        )
+    return lossless(name, column, TIMESTAMP)
 
 
 def _joined(
@@ -93,10 +105,10 @@ def _joined(
     side = SourceSide(rows, tuple(table.keys.values()), table.timestamp, table.created)
     found = matched_rows(spine, side, ttl=table.ttl, filter_by_created=filter_by_created, limits=limits)
     numbers = distinct(found[found >= 0])
-    taken = rows.take({f"feature_{at}": name for at, name in enumerate(table.features.values())}, numbers)
+    values = rows.take({f"feature_{at}": name for at, name in enumerate(table.features.values())}, numbers)
     places = pa.array(np.searchsorted(numbers, found), mask=found < 0)
     for at, name in enumerate(table.features):
-        yield name, pa.chunked_array([taken.column(at).combine_chunks().take(places)])
+        yield name, taken(values.column(at), places)
 
 
 def _require_columns(spine: Any, names: Sequence[str]) -> None:

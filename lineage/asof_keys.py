@@ -114,7 +114,7 @@ class Lookup:
             return np.full(len(column), NONE, np.int64)
         if self._table is not None:
             return self._tabled(column)
-        plain = _cleaned(column)
+        plain = cleaned(column)
         found = pc.index_in(plain, value_set=self._known.cast(plain.type), skip_nulls=True)
         codes = pc.fill_null(found, NONE).to_numpy().astype(np.int64)
         return codes if self._places is None else np.where(codes < 0, NONE, np.take(self._places, codes))
@@ -152,7 +152,7 @@ def _table(values: Any) -> tuple[Any, Any] | None:
 
 def _numbered(name: str, column: Any) -> tuple[Any, Any]:
     """Code of each row, and the distinct values."""
-    plain = _cleaned(decoded(column))
+    plain = cleaned(decoded(column))
     if pa.types.is_nested(plain.type):
         raise WrongQuestion(
             f"The join key {name!r} of the entity rows is {plain.type}. Expected text, numbers, moments or booleans."
@@ -168,8 +168,12 @@ def _paired(first: Any, second: Any, size: int) -> Any:
     return np.where((first < 0) | (second < 0), NONE, first * size + second)
 
 
-def _cleaned(column: Any) -> Any:
+def cleaned(column: Any) -> Any:
     """Keys in a form that equal ones share: -0.0 is 0.0, and NaN is null, because pandas writes a missing key so."""
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())  # Arrow cannot look up the narrowest numbers
+    if pa.types.is_decimal(column.type) and column.type.bit_width < 128:
+        column = column.cast(pa.decimal128(column.type.precision, column.type.scale))
     if not pa.types.is_floating(column.type):
         return takeable(column)
     unsigned = pc.add(column, pa.scalar(0, column.type))
@@ -198,7 +202,7 @@ def _said(name: str, values: Any, kind: pa.DataType) -> Any:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    return decoded(pa.chunked_array([], kind)).type
+    return cleaned(decoded(pa.chunked_array([], kind))).type
 
 
 def _one(value: Any, kind: pa.DataType) -> Any:

@@ -53,6 +53,8 @@ class Gathered:
     """A table whose chunks are written, as the driver knows it."""
 
     digest: TableDigest
+    parts: tuple[str, ...]
+    """the file of each chunk whose leaves gave the digest, as :class:`lineage.snapshot_parts.ChunkWriter` named it"""
     nulls: Mapping[str, int]
     """null count of each column"""
     event_time: tuple[int, int] | None
@@ -119,6 +121,7 @@ def gathered(plan: ChunkPlan, answers: Iterable[str]) -> Gathered:
     times = [moment for one in said if one["times"] for moment in one["times"]]
     return Gathered(
         digest=combine(plan.schema, [one["leaves"] for one in said], rows=plan.rows),
+        parts=tuple(one["part"] for one in said),
         nulls={name: sum(one["nulls"][name] for one in said) for name in plan.schema.names},
         event_time=(min(times), max(times)) if times else None,
     )
@@ -134,8 +137,8 @@ def _finished(plan: ChunkPlan, number: int | None, rows: pa.Table) -> dict[str, 
     at = number or 0
     ends = pc.min_max(table.column(plan.timestamp).cast(pa.int64())).as_py()
     leaves = chunk_leaves(plan.schema, table, first_row=at * CHUNK_ROWS)
-    plan.writer.write(at, table)
     return {
+        "part": plan.writer.write(at, table),
         "leaves": leaves,
         "nulls": {name: table.column(name).null_count for name in table.column_names},
         "times": None if ends["min"] is None else [ends["min"], ends["max"]],

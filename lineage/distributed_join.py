@@ -12,6 +12,7 @@ Every function keeps the order of the rows it is given, which decides between ro
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,10 +24,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage.asof import FeatureTable, point_in_time_join
+from lineage.asof_keys import cleaned
 from lineage.canonical_table import ROW
 from lineage.distributed import ChunkPlan, chunk_answer
 from lineage.errors import RetrievalBroken
-from lineage.lossless import Column, lossless, takeable
+from lineage.lossless import Column, decoded, takeable
+from lineage.taken_rows import taken
 from lineage.td1 import CHUNK_ROWS
 
 Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint64]]"
@@ -60,21 +63,20 @@ class PartitionedJoin:
 
 def chunks_apart(spine: pa.Table) -> Iterator[pa.Table]:
     """The chunks of a spine, each with memory of its own: a slice would carry the whole to another process."""
-    plain = _plain(spine)
-    for start in range(0, plain.num_rows or 1, CHUNK_ROWS):
-        yield plain.take(pa.array(range(start, min(start + CHUNK_ROWS, plain.num_rows)), pa.int64()))
+    for start in range(0, spine.num_rows or 1, CHUNK_ROWS):
+        yield _rows(spine.slice(start, CHUNK_ROWS), np.arange(min(CHUNK_ROWS, spine.num_rows - start)))
 
 
 def spine_partitions(join: PartitionedJoin, chunk: pa.Table) -> list[pa.Table]:
-    """Keys, times and row numbers of one chunk of the spine, cut by keys. Raises LossyCast."""
+    """Keys, times and row numbers of one chunk of the spine, cut by keys."""
     needed = chunk.select(list(dict.fromkeys([*join.table.keys, join.event_timestamp, ROW])))
-    return _cut(needed, _places(join, [chunk.column(name) for name in join.table.keys]), join.partitions)
+    return _cut(needed, _places([chunk.column(name) for name in join.table.keys]), join.partitions)
 
 
 def source_partitions(join: PartitionedJoin, block: pa.Table) -> list[pa.Table]:
-    """The rows of one block of the source that may belong to a row of the spine, cut by keys. Raises LossyCast."""
+    """The rows of one block of the source that may belong to a row of the spine, cut by keys."""
     needed = _in_reach(join, block.select(join.source_columns))
-    return _cut(needed, _places(join, [needed.column(name) for name in join.table.keys.values()]), join.partitions)
+    return _cut(needed, _places([needed.column(name) for name in join.table.keys.values()]), join.partitions)
 
 
 def joined_partition(join: PartitionedJoin, chunks: int, *partitions: pa.Table) -> list[pa.Table]:
@@ -91,7 +93,7 @@ def joined_partition(join: PartitionedJoin, chunks: int, *partitions: pa.Table) 
         event_timestamp=join.event_timestamp,
         filter_by_created=join.filter_by_created,
     ).select([ROW, *join.table.features])
-    return _cut(found, found.column(ROW).to_numpy() // CHUNK_ROWS, chunks)
+    return _cut(found, found.column(ROW).to_numpy().astype(np.uint64) // np.uint64(CHUNK_ROWS), chunks)
 
 
 def assembled_chunk(chunk: pa.Table, counts: Sequence[int], *found: pa.Table) -> pa.Table:
@@ -108,7 +110,7 @@ def assembled_chunk(chunk: pa.Table, counts: Sequence[int], *found: pa.Table) ->
             raise RetrievalBroken("Partitions of a join lost or doubled rows of the spine. Report this.")
         for name in features.column_names:
             if name != ROW:
-                chunk = chunk.append_column(name, takeable(features.column(name)).take(order))
+                chunk = chunk.append_column(name, taken(features.column(name), order))
     return chunk
 
 
@@ -123,34 +125,68 @@ def sole(work: Callable[..., Sequence[Any]], *arguments: Any) -> Any:
     return result
 
 
-def _places(join: PartitionedJoin, keys: Sequence[Column]) -> Numbers | None:
-    """The partition of each row; None where there are no keys, and all rows belong together."""
+def _places(keys: Sequence[Column]) -> Numbers | None:
+    """The number of each row by which it is cut; None where there are no keys, and all rows belong together."""
     found: Numbers | None = None
-    for (name, declared), column in zip(join.types.items(), keys, strict=True):
-        mixed = _mixed(lossless(name, column, declared))
+    for column in keys:
+        mixed = _mixed(column)
         found = mixed if found is None else (found ^ mixed) * _MIX
-    return None if found is None else (found >> np.uint64(32)) % np.uint64(join.partitions)
+    return None if found is None else found >> np.uint64(32)
 
 
 def _mixed(column: Column) -> Numbers:
-    """A number for each value, equal for equal values; a null joins nothing and may go anywhere."""
-    if pa.types.is_integer(column.type):
-        numbers: Numbers = pc.fill_null(column, 0).to_numpy().astype(np.uint64)
-        return numbers * _MIX
-    coded = pc.fill_null(column.cast(pa.string()), "").combine_chunks().dictionary_encode()
-    sums = np.array([crc32(value.encode()) for value in coded.dictionary.to_pylist()], np.uint64)
-    mixed: Numbers = (sums * _MIX)[coded.indices.to_numpy()]
+    """A number for each value, equal for what the join calls equal, of whatever type.
+
+    A null joins nothing and may go anywhere. Dates, booleans and what is no key go to one place.
+    """
+    plain = cleaned(decoded(column))
+    if pa.types.is_integer(plain.type):
+        return _hashed_integers(pc.fill_null(plain, 0).to_numpy()) * _MIX
+    if pa.types.is_timestamp(plain.type):
+        ticks = pc.fill_null(plain.cast(pa.int64()), 0).to_numpy()
+        seconds: Numbers = (ticks // _PER_SECOND[plain.type.unit]).astype(np.uint64)
+        return seconds * _MIX
+    hashed = _hash_of(plain.type)
+    if hashed is None:
+        return np.zeros(len(plain), np.uint64)
+    bytewise = plain if hashed is hash else plain.cast(pa.large_binary())
+    coded = bytewise.combine_chunks().dictionary_encode()
+    hashes = [hashed(value) % 2**64 for value in coded.dictionary.to_pylist()]
+    mixed: Numbers = (np.array([*hashes, 0], np.uint64) * _MIX)[pc.fill_null(coded.indices, len(hashes)).to_numpy()]
     return mixed
+
+
+def _hash_of(kind: pa.DataType) -> Callable[[Any], int] | None:
+    """The same in every process: Python's own hash is so for numbers, and not for text."""
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return hash
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return crc32 if text or binary else None
+
+
+def _hashed_integers(values: Any) -> Numbers:
+    """As Python does it, so that integers go where floats and decimals of their value go.
+
+    https://docs.python.org/3/library/stdtypes.html#hashing-of-numeric-types
+    """
+    narrow = np.fmod(values, sys.hash_info.modulus) if values.dtype.itemsize == 8 else values
+    remainders = narrow.astype(np.int64)
+    hashes: Numbers = np.where(remainders == -1, -2, remainders).astype(np.uint64)
+    return hashes
 
 
 def _cut(table: pa.Table, places: Numbers | None, count: int) -> list[pa.Table]:
     """``table`` in ``count`` tables by the place of each row, in the order of the rows."""
     if places is None or count == 1:
         return [table, *[table.schema.empty_table()] * (count - 1)]
-    order = np.argsort(places, kind="stable")
-    ends = np.searchsorted(places[order], np.arange(count + 1))
-    plain = _plain(table)
-    return [plain.take(pa.array(order[start:end])) for start, end in pairwise(ends)]  # a slice would carry all along
+    order = np.argsort(places % np.uint64(count), kind="stable")
+    ends = np.searchsorted((places % np.uint64(count))[order], np.arange(count + 1))
+    return [_rows(table, order[start:end]) for start, end in pairwise(ends)]  # a slice would carry all along
+
+
+def _rows(table: pa.Table, numbers: Any) -> pa.Table:
+    return pa.table({name: taken(table.column(name), pa.array(numbers)) for name in table.column_names})
 
 
 def _plain(table: pa.Table) -> pa.Table:

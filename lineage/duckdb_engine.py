@@ -4,8 +4,9 @@
         connection.register("keys", reader)
         connection.sql("SELECT key, max(at) FROM keys GROUP BY key")
 
-A connection sees only what is registered with it: no file, no network, no variable of the caller. It never installs
-or loads an extension. What does not fit into memory is spilled to a private folder that goes with it.
+A connection sees only what is registered with it: no file, no network, no variable of the caller. Its time zone is UTC,
+wherever the machine stands. It never installs or loads an extension. What does not fit into memory is spilled to a
+private folder that goes with it.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def connected(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             with duckdb.connect(config=_settings(limits, folder)) as connection:
                 connection.execute("SET enable_progress_bar = false")  # it would stand in what a command prints
+                connection.execute("SET TimeZone = 'UTC'")  # no option of connect: the zones (ICU) are not there yet
                 connection.execute("SET lock_configuration = true")
                 yield connection
         except (duckdb.OutOfMemoryException, duckdb.IOException):

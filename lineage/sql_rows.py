@@ -3,13 +3,14 @@
     query = parsed("SELECT patient_id, visit AS event_timestamp FROM visits")
     rows = query.rows({"visits": dataset})
 
-A query is one SELECT. It sees the tables that it names and is given: no file, no other table, no setting to change.
+A query is one SELECT. It sees the tables that it names and is given: no file, no other table, no setting. What cannot
+but give other rows another time (chance, a LIMIT without ORDER BY) is refused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,8 @@ class EntityQuery:
             answer = _bound(connection, self, tables)
             try:
                 return answer.to_arrow_table()
+            except duckdb.OutOfMemoryException:
+                raise  # for the limits
             except duckdb.Error as error:
                 raise SourceUnreadable(
                     f"The query for entity rows failed on the rows of {list(self.tables)} ({type(error).__name__})."
@@ -53,16 +56,65 @@ class EntityQuery:
 
 
 def parsed(text: str) -> EntityQuery:
-    """``text`` as a query; nothing is looked up or run. Raises WrongQuestion for what is not one SELECT."""
+    """``text`` as a query; nothing is looked up or run.
+
+    Raises WrongQuestion for what is not one SELECT, or reads what is no table, or depends on chance.
+    """
     with connected(Limits()) as connection:
         found = connection.execute("SELECT json_serialize_sql(?)", [text]).fetchone()
     tree: dict[str, Any] = json.loads(found[0]) if found else {"error": True}
     if tree["error"] or len(tree["statements"]) != 1:
         raise WrongQuestion(f"The entity rows are text that is not one SELECT which DuckDB understands. {_EXPECTED}")
     nodes = list(_nodes(tree))
+    _require_tables_alone(nodes)
+    _require_no_chance(nodes)
     names = {str(node["table_name"]) for node in nodes if node.get("type") == "BASE_TABLE"}
     own = frozenset(str(one["key"]) for node in nodes for one in node.get("cte_map", {}).get("map", ()))
     return EntityQuery(text, tuple(sorted(names)), own)
+
+
+_ROWS_OF_VALUES = frozenset({"generate_series", "range", "unnest"})
+_VOLATILE = frozenset(
+    {"current_connection_id", "current_query", "current_query_id", "current_transaction_id", "currval", "error"}
+    | {"gen_random_uuid", "nextval", "random", "setseed", "setval", "sleep_ms", "stats", "uuid", "uuidv4", "uuidv7"}
+    | {"vector_type", "write_log"}
+)
+"""What DuckDB calls so in ``duckdb_functions()``."""
+_CHANCE = _VOLATILE | {"reservoir_quantile"}
+_SETTINGS = frozenset({"current_setting", "getvariable"})
+
+
+def _require_tables_alone(nodes: Sequence[Mapping[str, Any]]) -> None:
+    made = {_function(node["function"]) for node in nodes if node.get("type") == "TABLE_FUNCTION"} - _ROWS_OF_VALUES
+    asked = {_function(node) for node in nodes} & _SETTINGS
+    qualified = [node for node in nodes if node.get("type") == "BASE_TABLE"]
+    if made or asked or any(node["schema_name"] or node["catalog_name"] for node in qualified):
+        raise WrongQuestion(
+            f"The query for entity rows reads {sorted(made | asked) or 'a table of a schema'}. It sees the data sources"
+            " that it names, without a schema, and nothing of the machine. Name data sources, range, generate_series or"
+            " unnest."
+        )
+
+
+def _require_no_chance(nodes: Sequence[Mapping[str, Any]]) -> None:
+    found = {_function(node) for node in nodes} & _CHANCE
+    sampled = {"a sample" for node in nodes if node.get("sample")}
+    cut = {"LIMIT without ORDER BY" for node in nodes if _is_cut_anywhere(node)}
+    if chance := sorted(found | sampled | cut):
+        raise WrongQuestion(
+            f"The query for entity rows has {', '.join(chance)}: it would give other rows another time. Expected a"
+            " query whose answer its tables decide; choose rows by their values, and order them before a LIMIT."
+        )
+
+
+def _is_cut_anywhere(node: Mapping[str, Any]) -> bool:
+    modifiers = node.get("modifiers")
+    kinds = {one["type"] for one in modifiers} if isinstance(modifiers, list) else set()
+    return "ORDER_MODIFIER" not in kinds and any(kind.startswith("LIMIT") for kind in kinds)
+
+
+def _function(node: Mapping[str, Any]) -> str:
+    return str(node.get("function_name", "")).casefold()
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -79,6 +131,8 @@ _EXPECTED = "Expected one SELECT over names of data sources, with the join keys 
 def _bound(
     connection: duckdb.DuckDBPyConnection, query: EntityQuery, tables: Mapping[str, Any]
 ) -> duckdb.DuckDBPyRelation:
+    if missing := sorted(set(query.tables) - tables.keys() - query.own):
+        raise WrongQuestion(f"The query for entity rows reads {missing}, which is not there. {_EXPECTED}")
     for name in query.tables:
         if name in tables:
             connection.register(name, tables[name])

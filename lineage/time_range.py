@@ -37,7 +37,7 @@ def rows_between(
     :param latest_of: keys; only the row with the latest timestamp of each combination is given, of several the one
         that was ``created`` last, and of those the last of the source. Null is a key like any other. None gives
         all rows.
-    :raises SourceUnreadable: the source cannot be read or lacks a column.
+    :raises SourceUnreadable: the source cannot be read, lacks a column, or has keys that DuckDB cannot compare.
     :raises ConfigurationError: the limits are too small.
 
     Naive moments count as UTC. Without a bound rows without a timestamp count too, as the earliest.
@@ -82,13 +82,19 @@ def _answered(query: str, source: Source, expressions: Mapping[str, Any], limits
 
     reader, failures = _reader(source, expressions)
     with connected(limits) as connection:
-        connection.register("source", reader)
         try:
+            connection.register("source", reader)
             return connection.sql(query).to_arrow_table().column(0).to_numpy()
-        except duckdb.Error:
+        except duckdb.Error as error:
             if failures:
                 raise failures[0] from None  # DuckDB wraps what its input raised
-            raise
+            if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+                raise  # for the limits
+            kinds = sorted({str(field.type) for field in reader.schema})
+            raise SourceUnreadable(
+                f"The latest rows of a source cannot be found ({type(error).__name__}) by keys and times of the types"
+                f" {kinds}. Expected types that DuckDB can compare; give the keys another type in the source."
+            ) from None  # DuckDB quotes values
 
 
 def _reader(source: Source, expressions: Mapping[str, Any]) -> tuple[Any, list[SourceUnreadable]]:

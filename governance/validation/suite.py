@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rfc8785 import CanonicalizationError
@@ -50,7 +52,7 @@ class Expectation:
         kwargs: dict[str, Json] = json.loads(self.arguments)
         return kwargs
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns it speaks about; empty for one about the whole table."""
         kwargs = self.kwargs
@@ -69,6 +71,17 @@ class Suite:
 
     name: str
     expectations: tuple[Expectation, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex SHA-256 of :attr:`document` as RFC 8785 JSON: whoever has the suite can tell whether it is this one."""
+        return sha256(canonical_json(self.document)).hexdigest()
+
+    @property
+    def document(self) -> dict[str, Json]:
+        """``name`` and ``expectations``, each with ``type``, ``kwargs`` and ``severity``: all that decides."""
+        listed = [{"type": one.type, "kwargs": one.kwargs, "severity": one.severity.value} for one in self.expectations]
+        return {"name": self.name, "expectations": listed}
 
 
 def read_suite(path: Path) -> Suite:

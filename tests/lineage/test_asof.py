@@ -371,6 +371,12 @@ def test_entity_rows_between_two_microseconds_are_refused() -> None:
         join(labs(), spine=spine)
 
 
+@pytest.mark.parametrize("times", [pa.array([1000, 2000, 2001]), pa.array(["2020-01-01"] * 3)], ids=["numbers", "text"])
+def test_event_timestamps_that_are_no_times_are_refused(times: Any) -> None:
+    with pytest.raises(WrongQuestion, match="'t' of the entity rows are"):
+        join(labs(), spine=SPINE.set_column(1, "t", times))
+
+
 def test_what_was_written_at_the_very_moment_was_known_and_a_microsecond_later_was_not() -> None:
     for moment, found in ((1500, 4.5), (1499, None)):
         spine = pa.table({"patient": pa.array([1], pa.int64()), "t": pa.array([moment], US)})

@@ -128,6 +128,8 @@ def test_float_row_numbers_of_pandas_are_numbers() -> None:
         (pa.array(["7"]), pa.int64(), [7]),
         (pa.array([Decimal("1.5")]), pa.float64(), [1.5]),
         (pa.array([86400 * 10**6], pa.timestamp("us")), pa.date32(), [datetime(1970, 1, 2, tzinfo=UTC).date()]),
+        (pa.array([None], pa.int64()), pa.list_(TIMESTAMP), [None]),
+        (pa.array([math.nan]), TIMESTAMP, [None]),
     ],
 )
 def test_casts_that_lose_nothing_are_made(values: Any, declared: pa.DataType, expected: list[Any]) -> None:
@@ -159,6 +161,45 @@ def test_a_lossy_cast_names_column_and_row(values: Any, declared: pa.DataType) -
         canonical_table(numbered, types={"bili": declared}, rows=3, keys=())
     with pytest.raises(LossyCast, match=r"'bili', row 2"):
         canonical_table(table(bili=values), types={"bili": declared}, rows=None, keys=())
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.int32(), pa.uint64(), pa.float64()])
+def test_an_integer_that_is_declared_a_timestamp_is_seconds_as_feast_has_it(kind: pa.DataType) -> None:
+    values = pa.array([1_700_000_000, None]).cast(kind)
+    assert cast(values, TIMESTAMP) == [None, datetime(2023, 11, 14, 22, 13, 20, tzinfo=ZoneInfo("UTC"))]
+    for wrong in (2**62, 0.5):
+        with pytest.raises(LossyCast, match="'x', row 1"):
+            cast(pa.array([0, wrong]), TIMESTAMP)
+
+
+def test_maps_and_structs_of_times_become_their_like() -> None:
+    found, declared = (
+        pa.map_(pa.string(), pa.struct([("at", one)])) for one in (pa.timestamp("ms"), pa.timestamp("us", "UTC"))
+    )
+    values = pa.array([[("a", {"at": datetime(2024, 1, 1, tzinfo=UTC)})]], declared)
+    assert cast(values.cast(found), declared) == values.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("values", "declared"),
+    [
+        (pa.array([0], pa.timestamp("us")), pa.int64()),
+        (pa.array([0], pa.timestamp("ns")), pa.int64()),
+        (pa.array([0], pa.timestamp("us", "Europe/Paris")), pa.string()),
+        (pa.array(["1970-01-01 00:00:00.000000Z"]), TIMESTAMP),
+        (pa.array(["1970-01-01"]), pa.date32()),
+        (pa.array([0], pa.date32()), pa.large_string()),
+        (pa.array([0], pa.int32()), pa.date32()),
+        (pa.array([0], pa.date32()), pa.int32()),
+        (pa.array([0], pa.time64("us")), pa.int64()),
+        (pa.array([[0]], pa.list_(pa.int64())), pa.list_(TIMESTAMP)),
+        (pa.array([{"a": [0]}], pa.struct([("a", pa.list_(TIMESTAMP))])), pa.struct([("a", pa.list_(pa.string()))])),
+        (pa.array([[("a", 0)]], pa.map_(pa.string(), TIMESTAMP)), pa.map_(pa.string(), pa.int64())),
+    ],
+)
+def test_a_time_becomes_no_number_or_text_and_comes_of_none(values: Any, declared: pa.DataType) -> None:
+    with pytest.raises(LossyCast, match="'x' is"):
+        cast(values, declared)
 
 
 @pytest.mark.parametrize(

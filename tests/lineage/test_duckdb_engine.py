@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -53,7 +56,10 @@ def test_work_that_does_not_fit_at_all_names_the_setting(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("statement", ["INSTALL httpfs", "LOAD httpfs", "SELECT * FROM '{file}'", "SET threads = 9"])
+@pytest.mark.parametrize(
+    "statement",
+    ["INSTALL httpfs", "LOAD httpfs", "SELECT * FROM '{file}'", "SET threads = 9", "SET TimeZone = 'Asia/Tokyo'"],
+)
 def test_it_reaches_nothing_outside_and_keeps_its_settings(statement: str, tmp_path: Path) -> None:
     file = tmp_path / "private.csv"
     file.write_text("name\nAda\n")
@@ -66,6 +72,19 @@ def test_it_does_not_see_the_callers_variables() -> None:
     with connected(Limits()) as connection, pytest.raises(duckdb.CatalogException):
         connection.sql("SELECT * FROM hidden")
     assert hidden is ROWS
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_moments_do_not_depend_on_the_machines_time_zone(zone: str) -> None:
+    script = (
+        "from lineage.duckdb_engine import Limits, connected\n"
+        "with connected(Limits()) as connection:\n"
+        "    print(connection.sql(\"SELECT epoch(CAST(TIMESTAMP '2024-01-01' AS TIMESTAMPTZ)),"
+        " hour(TIMESTAMPTZ '2024-07-01 00:00:00+00')\").fetchall())\n"
+    )
+    environment = {**os.environ, "TZ": zone, "HOME": os.devnull}  # no folder of extensions either
+    ran = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "[(1704067200.0, 0)]"
 
 
 def test_threads_and_memory_are_as_asked() -> None:

@@ -81,6 +81,10 @@ OWN: dict[str, tuple[str, list[dict[str, Any]]]] = {
             {"residency": [], "pii": None, "purpose": None},
         ],
     ),
+    "provender_validation": (
+        "ProvenderValidationDatasetFacet",
+        [{"suites": [{"name": "liver_risk", "sha256": HEX}]}],
+    ),
     "provender_sourceState": (
         "ProvenderSourceStateDatasetFacet",
         [
@@ -211,6 +215,8 @@ def test_every_schema_of_ours_is_a_schema_and_has_a_test() -> None:
         ("provender_deployment", {"state": "gone"}),
         ("provender_deployment", {"loaded": HEX}),
         ("provender_labels", {"pii": "yes"}),
+        ("provender_validation", {"suites": []}),
+        ("provender_validation", {"suites": [{"name": "liver_risk"}]}),
         ("provender_sourceState", {"state": "guessed"}),
         ("provender_sourceState", {"files": [{"path": "p", "size": 1, "sha256": "x"}]}),
         ("provender_training", {"hardware": None}),

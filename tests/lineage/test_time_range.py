@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,13 @@ def test_a_column_that_is_not_there_is_named(name: str, latest_of: list[str] | N
     table = pa.table({"key": [1], "at": pa.array([0], pa.timestamp("us")), "value": [1]})
     with pytest.raises(SourceUnreadable, match="absent"):
         rows_between(table, columns=[name], timestamp="at", start=BASE, end=None, latest_of=latest_of)
+
+
+@pytest.mark.parametrize("kind", [pa.decimal256(60, 2), pa.float16()])
+def test_a_key_that_duckdb_cannot_compare_is_named_by_its_type(kind: pa.DataType) -> None:
+    table = pa.table({"key": pa.array([None, None], kind), "at": pa.array([0, 1], pa.timestamp("us"))})
+    with pytest.raises(SourceUnreadable, match=re.escape(str(kind))):
+        rows_between(table, columns=["at"], timestamp="at", start=None, end=None, latest_of=["key"])
 
 
 def test_a_file_cut_short_is_named_and_no_spilled_row_is_left(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Measure everything in as few scans as can be.
 
 One query takes all that can share a scan, one more what needs the rows in order, and each measure that groups or
-compares rows is one of its own.
+compares rows is one of its own. Of a small table a query costs more to plan than to run, so that one takes them all.
 
 DuckDB lives in memory, loads no extension and touches no file but its spill directory. A connection costs some
 twenty milliseconds, and so does a change of its number of threads: each process keeps one with all threads and one with
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SMALL = 65_536
 """rows"""
+_FEW = 8
+"""measures that group or compare rows: more of them are not planned together"""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Engine:
     """such as ``2GiB``; DuckDB's own limit, most of the machine's memory, where None"""
     spill: Path | None = None
     """A private directory for what does not fit into memory: it then holds values. None keeps everything off disk."""
+    threads: int | None = None
+    """How many processors; all where None"""
 
 
 def measured(rows: Rows, measures: Iterable[Measure], columns: Sequence[Column], engine: Engine) -> dict[Measure, Any]:
@@ -49,7 +53,8 @@ def measured(rows: Rows, measures: Iterable[Measure], columns: Sequence[Column],
 
     values: dict[Measure, Any] = {}
     small = _is_small(rows)
-    for alone, groups in groupby(_scans(tuple(dict.fromkeys(measures))), lambda group: small or group[0].in_order):
+    scans = _scans(tuple(dict.fromkeys(measures)), together=small)
+    for alone, groups in groupby(scans, lambda group: small or group[0].in_order):
         with _cursor(engine, alone=alone) as cursor:
             for group in groups:
                 cursor.register("raw", raw(rows, columns))
@@ -73,8 +78,10 @@ def _is_small(rows: Rows) -> bool:
     return isinstance(rows, pa.Table) and rows.num_rows <= _SMALL
 
 
-def _scans(measures: Sequence[Measure]) -> list[tuple[Measure, ...]]:
-    """Which measures are taken together."""
+def _scans(measures: tuple[Measure, ...], *, together: bool) -> list[tuple[Measure, ...]]:
+    """Which measures are taken by one query."""
+    if together and sum(one.alone for one in measures) <= _FEW:
+        return [measures]
     groups: list[tuple[Measure, ...]] = []
     for in_order in (False, True):
         here = [one for one in measures if one.in_order is in_order]
@@ -85,8 +92,8 @@ def _scans(measures: Sequence[Measure]) -> list[tuple[Measure, ...]]:
 
 
 def _values(cursor: duckdb.DuckDBPyConnection, group: Sequence[Measure], columns: Sequence[Column]) -> Sequence[Any]:
-    shared = f"SELECT {', '.join(one.sql for one in group)} FROM prepared"  # noqa: S608 - SQL of our own
-    select = group[0].sql if group[0].alone else shared
+    wanted = ", ".join(f"({one.sql})" if one.alone else one.sql for one in group)
+    select = f"SELECT {wanted}" if all(one.alone for one in group) else f"SELECT {wanted} FROM prepared"  # noqa: S608 - SQL of our own
     parameters = [parameter for one in group for parameter in one.parameters]
     (row,) = cursor.execute(f"{prepared(columns)} {select}", parameters).fetchall()
     values: Sequence[Any] = row
@@ -121,6 +128,8 @@ def _opened(engine: Engine, *, alone: bool) -> duckdb.DuckDBPyConnection:
     }
     if engine.memory_limit is not None:
         config["memory_limit"] = engine.memory_limit
-    if alone:
-        config["threads"] = 1
-    return duckdb.connect(":memory:", config=config)
+    if alone or engine.threads is not None:
+        config["threads"] = 1 if alone else engine.threads or 1
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")  # or the machine's zone decides; for the cursors, too
+    return connection
