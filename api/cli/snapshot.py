@@ -96,7 +96,7 @@ def verify(
 
 
 def _sources(repo: Path, name: str) -> tuple[SourceNow, ...]:
-    """Each recorded source beside what is in its place today, every byte of local files read again."""
+    """Each recorded source beside what is in its place today, every byte read again."""
     from api.assembly import opened
     from api.feast.reproduction import sources_of_recorded  # Feast takes seconds
 

@@ -40,8 +40,10 @@ def _print(found: Reproduction) -> None:
     _line(f"definitions  {found.definitions}")
     _line(f"recorded     {found.recorded_digest}, run {found.recorded_run}")
     _line(f"now          {found.digest or 'nothing could be read'}{f', run {found.run}' if found.run else ''}")
+    for difference in found.differs:
+        _line(f"differs      {difference}")
     for reason in found.reasons:
-        _line(f"differs      {reason}")
+        _line(f"{'not as then' if found.exact else 'may be why':<12} {reason}")
     if found.exact:
         _line("Bit-exact: the retrieval gives the same rows again.")
     elif found.found:

@@ -15,6 +15,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 
 from api.feast.denial import NotOffered
 from api.feast.entity_source import queried_schema, queried_sources
+from api.feast.projections import in_order
 from api.feast.request import RetrievalRequest
 from governance.errors import ConfigurationError
 from lineage.canonical_table import ROW
@@ -37,17 +38,18 @@ def asked(
 ) -> RetrievalRequest:
     """The request of one ``get_historical_features()``.
 
-    :param ours: our own store will run it: then it is known what a query reads; other engines run SQL of their own
+    :param ours: our own store will run it: then it is known what a query reads; to other engines none is given
     :raises NotOffered: the entity rows are nothing whose rows can be followed
     :raises WrongQuestion: they have a column of ours, or are a query that does not fit the data sources
     """
-    _refuse_unknown_rows(entity_rows)
-    query = parsed(entity_rows) if ours and isinstance(entity_rows, str) else None
+    _refuse_unknown_rows(entity_rows, ours=ours)
+    query = parsed(entity_rows) if isinstance(entity_rows, str) else None
     queried = {} if query is None else queried_sources(query, registry, project)
+    on_demand = tuple(OnDemandFeatureView.get_requested_odfvs(list(refs), project, registry))
     return RetrievalRequest(
-        tuple(refs),
+        in_order(refs, on_demand),
         tuple(view for view in views if isinstance(view, FeatureView)),
-        tuple(OnDemandFeatureView.get_requested_odfvs(list(refs), project, registry)),
+        on_demand,
         entity_rows,
         full_names,
         options,
@@ -71,7 +73,13 @@ def numbered(request: RetrievalRequest, *, ours: bool) -> Any:
     return frame.assign(**{ROW: numbers})
 
 
-def _refuse_unknown_rows(given: Any) -> None:
+def _refuse_unknown_rows(given: Any, *, ours: bool) -> None:
+    if isinstance(given, str) and not ours:
+        raise NotOffered(
+            "The entity rows are text, which the configured engine would run over tables that nobody judges or records."
+            " Give a pandas DataFrame, an Arrow table or a Polars frame; or let AsofOfflineStore run SQL over names of"
+            " data sources."
+        )
     if given is not None and not isinstance(given, str) and not has_rows(given):
         raise NotOffered(
             f"The entity rows are a {type(given).__module__}.{type(given).__name__}, whose rows cannot be followed"

@@ -41,6 +41,17 @@ def asked_of(view: FeatureView, refs: Sequence[str], *, full_names: bool) -> Fea
 
 
 def join_keys(view: FeatureView) -> dict[str, str]:
-    """Column of the entity rows → join key of ``view``; empty for a view without entities."""
+    """Column of the entity rows → join key of ``view``; empty for a view without entities.
+
+    Raises NotOffered where one column stands for two keys: Feast's stores do not agree what that means.
+    """
     names = [column.name for column in view.entity_columns if column.name != DUMMY_KEY]
-    return {view.projection.join_key_map.get(name, name): name for name in names}
+    keys: dict[str, str] = {}
+    for name in names:
+        ours = view.projection.join_key_map.get(name, name)
+        if keys.setdefault(ours, name) != name:
+            raise NotOffered(
+                f"The entity column {ours} is to be both {keys[ours]} and {name} of the view {view.name}. Give each"
+                " join key a column of its own: copy this one under another name, and map one of the keys to that."
+            )
+    return keys

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.repo_config import RepoConfig
 
+from api.feast.asof_store import AsofOfflineStoreConfig
+from api.feast.asof_views import join_keys
 from api.feast.concatenated_keys import refuse_confused_rows
+from api.feast.denial import NotOffered
 from api.feast.request import RetrievalRequest
 from governance.canonical import rfc3339
 from lineage.canonical_table import TIMESTAMP
@@ -55,7 +59,7 @@ class WrittenChunks:
 
     def reader(self) -> pa.RecordBatchReader:
         """The rows once more, a chunk at a time."""
-        return self.parts.reader(self.content.digest.rows)
+        return self.parts.reader()
 
     @property
     def statistics(self) -> dict[str, Any]:
@@ -70,6 +74,8 @@ def engine_job(config: RepoConfig, request: RetrievalRequest, make: Callable[[],
 
     Raises NotOffered for what the store would answer wrongly.
     """
+    for view in request.views:
+        join_keys(view)
     refuse_confused_rows(config, request)
     match type(config.offline_store).__name__:
         case "SparkOfflineStoreConfig":
@@ -80,14 +86,22 @@ def engine_job(config: RepoConfig, request: RetrievalRequest, make: Callable[[],
             from api.feast.ray_rows import ray_rows
 
             return ray_rows(config, request)
+    if not isinstance(config.offline_store, AsofOfflineStoreConfig):
+        _refuse_row_by_row(request)
     job: RetrievalJob = make()
     return job
 
 
-def engine_of(config: RepoConfig) -> str:
-    """The distribution whose version says how a retrieval was computed."""
+def engine_of(config: RepoConfig, store: type, *, ours: bool) -> dict[str, str]:
+    """Name and version of what computes retrievals; ``join`` says so where the join is ours though the store is not.
+
+    :param ours: ``store`` is our own
+    """
     engines = {"SparkOfflineStoreConfig": "pyspark", "RayOfflineStoreConfig": "ray"}
-    return engines.get(type(config.offline_store).__name__, "feast")
+    kind = type(config.offline_store).__name__
+    on_duckdb = ours or "duckdb" in str(store.__mro__).lower()
+    engine = {"name": store.__name__, "version": version("duckdb" if on_duckdb else engines.get(kind, "feast"))}
+    return {**engine, "join": f"provender {version('provender')}"} if kind == "RayOfflineStoreConfig" else engine
 
 
 @contextmanager
@@ -100,13 +114,22 @@ def written_chunks(job: ChunkedJob, request: RetrievalRequest, store: SnapshotSt
         plan = ChunkPlan(parts.writer, request.numbered_rows or 0, request.timestamp)
         found = gathered(plan, job.chunk_answers(plan))
         _require_entity_rows(request, found)
-        yield WrittenChunks(parts, found)
+        yield WrittenChunks(parts.of(found.parts), found)
 
 
 def canonical_schema(request: RetrievalRequest) -> pa.Schema:
     """Columns and types of the answer, before there is one: the entity rows', then what was asked for."""
     types, own = request.types(), [] if request.rows is None else request.rows.column_names
     return pa.schema([(name, types[name]) for name in [*own, *(column for _, _, column in request.columns)]])
+
+
+def _refuse_row_by_row(request: RetrievalRequest) -> None:
+    single = sorted(view.name for view in request.on_demand if view.singleton)
+    if single:
+        raise NotOffered(
+            f"The on-demand views {single} are written for one row (singleton=True), and this store would hand them"
+            " whole columns, its missing numbers as NaN. Use api.feast.AsofOfflineStore, or write them for columns."
+        )
 
 
 def _require_entity_rows(request: RetrievalRequest, found: Gathered) -> None:

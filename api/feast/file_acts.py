@@ -22,12 +22,14 @@ from api.feast.offline_files import (
     append_to_source,
     logged_rows,
     place_written,
+    places_touched,
     places_written,
     refuse_existing,
     save,
     state_written,
 )
 from api.feast.offline_writes import OfflineWrite
+from api.feast.own_files import refuse_own_files, refuse_sources
 from api.feast.retrieval import Retrieval
 from governance.assets import Input
 from governance.decide import ONLINE_STORE
@@ -66,7 +68,9 @@ class FileActs:
 
         Raises Denied, NotOffered, SourceUnreadable, and Feast's SavedDatasetLocationAlreadyExists.
         """
+        self.refuse_own(storage)
         refuse_existing(storage, self._repo, allow_overwrite=overwrite)
+        refuse_sources(places_touched(storage, self._repo), retrieval.definitions)
 
         def write() -> pa.Table:
             save(rows, storage, self._repo, allow_overwrite=overwrite)
@@ -76,6 +80,7 @@ class FileActs:
 
     def export(self, rows: pa.Table, retrieval: Retrieval, staging: Staging) -> list[str]:
         """Write the rows of a retrieval below the staging location; gives URIs. Raises Denied, SourceUnreadable."""
+        self.refuse_own(staging.source)
         files: list[str] = []
 
         def write() -> pa.Table:
@@ -85,7 +90,12 @@ class FileActs:
         self._copied("to_remote_storage", retrieval, staging.source, write)
         return files
 
+    def refuse_own(self, thing: Any) -> None:
+        """Raise NotOffered where ``thing`` lies in what governs this repository; nothing is decided then."""
+        refuse_own_files(places_touched(thing, self._repo), self.judging.parts.settings, self.judging.config)
+
     def _append(self, way: str, named: str, thing: Any, write: Callable[[], pa.Table]) -> None:
+        self.refuse_own(thing)
         definitions, purpose = self.judging.definitions_now(), self.judging.purpose()
         place = place_written(thing, self._repo)
         verdict = self.judging.verdict(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from threading import Lock
 from typing import Any, NoReturn
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.on_demand_feature_view import OnDemandFeatureView
@@ -15,6 +17,7 @@ from feast.saved_dataset import SavedDatasetStorage
 
 from api.feast.denial import FeastRefused, NotOffered, told_to_feast
 from api.feast.distributed import ChunkedJob
+from lineage.entity_rows import EVENT_TIMESTAMP
 from lineage.opened_snapshot import OpenSnapshot
 from lineage.snapshots import Snapshot
 
@@ -51,7 +54,15 @@ class GovernedRetrievalJob(RetrievalJob):
         return self._done[1]
 
     def to_arrow(self, validation_reference: Any = None, timeout: int | None = None) -> pa.Table:
-        """The rows, on-demand views included, in the canonical types and the spine's order."""
+        """The rows, on-demand views included, in the canonical types and the spine's order.
+
+        Raises NotOffered for a validation reference and for a time limit.
+        """
+        if timeout is not None:
+            raise NotOffered(
+                f"timeout={timeout!r} was given. A retrieval is recorded from its start to its end, so it is not cut"
+                " off; call without a timeout, and ask for fewer rows or features where it takes too long."
+            )
         if validation_reference is not None:
             raise NotOffered(
                 "A validation reference was given. Feast's profiler does not work with Great Expectations 1.x; put a"
@@ -107,13 +118,17 @@ class GovernedRetrievalJob(RetrievalJob):
 
     @property
     def metadata(self) -> RetrievalMetadata | None:
-        """What was asked."""
-        return self._inner.metadata
+        """What was asked. Entity rows of a query are known once they were asked for: then the job runs first."""
+        known = self._inner.metadata
+        if known is None or known.min_event_timestamp is not None:
+            return known
+        return RetrievalMetadata(known.features, known.keys, *_first_and_last(self.to_arrow()))
 
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
         """Write the snapshot's rows to a file of a saved dataset, where it may lie.
 
-        Raises NotOffered for other storages, FeastDenied for a place that the labels exclude.
+        Raises NotOffered for other storages and for rows that Feast could not read back by their ``event_timestamp``,
+        FeastDenied for a place that the labels exclude.
         """
         if not isinstance(storage, SavedDatasetFileStorage):
             raise NotOffered(
@@ -121,6 +136,12 @@ class GovernedRetrievalJob(RetrievalJob):
                 " SavedDatasetFileStorage, or to_arrow() and write the rows yourself."
             )
         rows = self.to_arrow(timeout=timeout)
+        if None in _first_and_last(rows):
+            raise NotOffered(
+                f"The rows have no time in a column {EVENT_TIMESTAMP}, by which Feast reads a saved dataset back. Name"
+                " the timestamp of the entity rows so, and ask for at least one row; or write the rows of to_arrow()"
+                " yourself."
+            )
         with told_to_feast():
             self._copy(rows, storage, allow_overwrite)
 
@@ -157,3 +178,11 @@ class GovernedRetrievalJob(RetrievalJob):
         raise NotOffered(
             f"{way}() is refused: it would pass the engine's rows by the record. Use to_df() or to_arrow()."
         )
+
+
+def _first_and_last(rows: pa.Table) -> tuple[datetime | None, datetime | None]:
+    """The first and last event timestamp; None of what has none."""
+    if EVENT_TIMESTAMP not in rows.column_names:
+        return None, None
+    ends = pc.min_max(rows.column(EVENT_TIMESTAMP)).as_py()
+    return ends["min"], ends["max"]

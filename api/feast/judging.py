@@ -67,16 +67,33 @@ class Judging:
         places: Places | None = None,
     ) -> Verdict:
         """The verdict of now. Raises PolicyError."""
-        return known_verdict(
-            definitions,
-            self.parts.policy(),
-            gate=gate,
-            places=self.places() if places is None else places,
-            objects=asked,
-            purpose=purpose,
-            caller=current_caller(),
-            today=datetime.now(UTC).date(),
-        )
+        return verdict_now(self.parts, definitions, gate, asked, purpose, caller=current_caller(), places=places)
+
+
+def verdict_now(
+    parts: Provender,
+    definitions: Definitions,
+    gate: Gate,
+    asked: Sequence[Input],
+    purpose: str | None,
+    *,
+    caller: str,
+    places: Places | None = None,
+) -> Verdict:
+    """The verdict of now for ``caller``, about the repository's own places unless others are given.
+
+    Raises PolicyError.
+    """
+    return known_verdict(
+        definitions,
+        parts.policy(),
+        gate=gate,
+        places=repository_places(parts.settings) if places is None else places,
+        objects=asked,
+        purpose=purpose,
+        caller=caller,
+        today=datetime.now(UTC).date(),
+    )
 
 
 def purpose_under(policy: Policy, caller: str) -> str | None:

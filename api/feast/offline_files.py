@@ -45,6 +45,15 @@ def places_written(thing: Any, repo: Path) -> tuple[str, ...]:
     return (place,) if isinstance(destination, ParquetFile) else (place, f"{place}/part.parquet")
 
 
+def places_touched(thing: Any, repo: Path) -> tuple[str, ...]:
+    """The place, and where its last name is a symbolic link on this disk, also where the link itself stands."""
+    files = _files(thing, repo)
+    path = Path(getattr(files, "path", ""))
+    if not files.uri.startswith("file:") or not path.is_absolute():
+        return (files.uri,)
+    return tuple(dict.fromkeys((files.uri, (path.parent.resolve() / path.name).as_uri())))
+
+
 def append_to_source(rows: pa.Table, source: DataSource | None, repo: Path) -> pa.Table:
     """Add ``rows`` to the files of a data source, and give them as they are there.
 
@@ -83,9 +92,19 @@ def save(rows: pa.Table, storage: SavedDatasetFileStorage, repo: Path, *, allow_
 
 
 def refuse_existing(storage: SavedDatasetFileStorage, repo: Path, *, allow_overwrite: bool) -> None:
-    """Raise Feast's SavedDatasetLocationAlreadyExists where a saved dataset would replace what is there."""
-    if not allow_overwrite and _destination(storage, repo).exists():
+    """Raise Feast's SavedDatasetLocationAlreadyExists where a saved dataset would replace what is there.
+
+    Raises NotOffered where that is a file of another kind, whatever is allowed.
+    """
+    destination = _destination(storage, repo)
+    if not destination.exists():
+        return
+    if not allow_overwrite:
         raise SavedDatasetLocationAlreadyExists(location=storage.file_options.uri)
+    if isinstance(destination, ParquetFile) and not _is_parquet(destination.path):
+        raise NotOffered(
+            f"{destination.path} is no Parquet file, so no rows take its place. Name another place, or remove it first."
+        )
 
 
 def state_written(thing: Any, repo: Path, cache: MutableMapping[FileKey, str]) -> SourceState | None:
@@ -126,6 +145,15 @@ class Staging:
         if isinstance(destination, ParquetPrefix):
             return [f"s3://{found}" for found in destination.objects()]
         return [place_written(files, self.repo)]
+
+
+def _is_parquet(path: Path) -> bool:
+    """By the magic number; an empty file stands for one that is yet to be written.
+
+    https://parquet.apache.org/docs/file-format/
+    """
+    with path.open("rb") as file:
+        return file.read(4) in (b"", b"PAR1", b"PARE")
 
 
 def _files(thing: Any, repo: Path) -> Source:

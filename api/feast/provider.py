@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pyarrow as pa
 from feast.feature_service import FeatureService
 from feast.feature_view import FeatureView
 from feast.infra.compute_engines.base import ComputeEngine
-from feast.infra.compute_engines.local.compute import LocalComputeEngine
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.infra.passthrough_provider import PassthroughProvider
@@ -27,7 +25,7 @@ from api.feast import distributed
 from api.feast.asking import asked, numbered
 from api.feast.asof_store import AsofOfflineStore
 from api.feast.caller import current_caller
-from api.feast.denial import NotOffered, told_to_feast
+from api.feast.denial import told_to_feast
 from api.feast.distributed import ChunkedJob, written_chunks
 from api.feast.file_acts import FileActs
 from api.feast.gate import ApplyGate
@@ -40,7 +38,10 @@ from api.feast.offline_files import Staging
 from api.feast.online_gate import OnlineGate, as_registered
 from api.feast.online_writes import watched, watching, written_table
 from api.feast.own_acts import ending, own_act
+from api.feast.placed_store import PlacedOfflineStore
 from api.feast.pulled import PullRequest, logs_request, saved_dataset_request
+from api.feast.recordable import recordable, recordable_engine, require_local
+from api.feast.registered_views import require_registered
 from api.feast.registry_store import open_stores
 from api.feast.request import RetrievalRequest
 from api.feast.retrieval import Retrieval
@@ -61,6 +62,7 @@ class GovernedProvider(PassthroughProvider):
         super().__init__(config)
         with told_to_feast():
             self._parts = parts_of(config)
+        config.repo_path = self._parts.settings.repo  # absolute: Feast would follow a change of the working directory
         self._digests = DigestCache(self._parts.settings.repo / "data" / "source-digests.db")
         self._judging = Judging(self._parts, config)
         self._files = FileActs(self._judging, self._digests)
@@ -80,7 +82,10 @@ class GovernedProvider(PassthroughProvider):
     @property
     def offline_store(self) -> GuardedOfflineStore:  # type: ignore[override] # Feast declares what this stands before
         """The configured offline store, which gives rows within acts of this provider only."""
-        return GuardedOfflineStore(super().offline_store)
+        store = super().offline_store
+        if not self._reads_pinned:  # our own opens sources as they are recorded
+            store = PlacedOfflineStore(store, self._parts.settings.repo)
+        return GuardedOfflineStore(store)
 
     def _watched_store(self) -> Any:
         """The configured online store itself, its writes watched; None where there is none."""
@@ -93,10 +98,7 @@ class GovernedProvider(PassthroughProvider):
     @property
     def batch_engine(self) -> ComputeEngine:
         """The configured compute engine. Raises NotOffered for one that Feast would call past this provider."""
-        engine = super().batch_engine
-        if engine.supports_batch:
-            raise NotOffered(f"{type(engine).__name__} would write online values that nobody sees. {_ENGINES}")
-        return engine
+        return recordable_engine(super().batch_engine)
 
     def update_infra(self, *args: Any, **kwargs: Any) -> None:
         """Decide on the whole proposed registry, then let Feast change infrastructure. Raises FeastDenied."""
@@ -125,6 +127,7 @@ class GovernedProvider(PassthroughProvider):
     ) -> RetrievalJob:
         """Decide, record the start, and give a job that can only be read as a recorded snapshot. Raises FeastDenied."""
         with told_to_feast():
+            require_registered(feature_views, registry, project)
             request = asked(
                 feature_refs,
                 feature_views,
@@ -153,8 +156,7 @@ class GovernedProvider(PassthroughProvider):
 
             with ending(retrieval.fail), own_act():
                 retrieval.start()
-                # our own store opens its sources when it reads; others may list files when their job is made
-                files = None if self._reads_pinned else keys_now(request.read, self._parts.settings.repo)
+                files = self._files_now(request.read)
                 job = engine_job()
         return self._governed(retrieval, job, files, engine_job)
 
@@ -162,7 +164,8 @@ class GovernedProvider(PassthroughProvider):
         """A job that gives the rows of a saved dataset, as a retrieval of its own. Raises FeastDenied."""
         make = super().retrieve_saved_dataset
         with told_to_feast():
-            request = saved_dataset_request(dataset, self._judging.purpose())
+            request = saved_dataset_request(dataset, self._judging.purpose(), self._parts.settings.repo)
+            self._files.refuse_own(dataset.storage)
             return self._pulled(request, lambda: make(config, dataset))
 
     def retrieve_feature_service_logs(
@@ -187,8 +190,9 @@ class GovernedProvider(PassthroughProvider):
             retrieval.deny()
         with ending(retrieval.fail), own_act():
             retrieval.start()
+            files = self._files_now(request.read)
             job = make()
-        return self._governed(retrieval, job, None, make)
+        return self._governed(retrieval, job, files, make)
 
     def materialize_single_feature_view(
         self,
@@ -204,9 +208,9 @@ class GovernedProvider(PassthroughProvider):
         """Decide, record the start, write, and record what was written from which sources. Raises FeastDenied."""
         arguments = (config, feature_view, start_date, end_date, registry, project, *args)
         with told_to_feast():
-            feature_view = _recordable(feature_view)
-            if not isinstance(self.batch_engine, LocalComputeEngine):
-                raise NotOffered(f"{type(self.batch_engine).__name__} writes online values out of sight. {_ENGINES}")
+            require_registered([feature_view], registry, project)
+            feature_view = recordable(feature_view)
+            require_local(self.batch_engine)
             act = self._materialization(feature_view, start_date, end_date, registry)
             if not act.verdict.allowed:
                 act.deny()
@@ -291,10 +295,8 @@ class GovernedProvider(PassthroughProvider):
 
     def _retrieval(self, request: RetrievalRequest | PullRequest, definitions: Definitions) -> Retrieval:
         verdict = self._judging.verdict(definitions, "retrieve", request.inputs(definitions), request.purpose)
-        store = type(super().offline_store)
-        engine = "duckdb" if self._reads_pinned or "duckdb" in str(store.__mro__).lower() else None
-        named = {"name": store.__name__, "version": version(engine or distributed.engine_of(self.repo_config))}
-        return Retrieval(self._parts, request, definitions, verdict, current_caller(), named)
+        engine = distributed.engine_of(self.repo_config, type(super().offline_store), ours=self._reads_pinned)
+        return Retrieval(self._parts, request, definitions, verdict, current_caller(), engine)
 
     def _materialization(
         self, view: FeatureView, start: datetime, end: datetime, registry: BaseRegistry
@@ -334,6 +336,7 @@ class GovernedProvider(PassthroughProvider):
 
         def execute(job: RetrievalJob) -> tuple[pa.Table | None, Snapshot]:
             with ending(retrieval.fail), own_act(), one_state():
+                retrieval.ask_again()
                 sources = self._observed(read)
                 # those files that are there now are the ones on record
                 current = job if files is None or keys_now(read, repo) == files else engine_job()
@@ -358,6 +361,10 @@ class GovernedProvider(PassthroughProvider):
     def _observed(self, read: tuple[Read, ...]) -> tuple[SourceState, ...]:
         return observe_views(read, self._parts.settings.repo, self._digests)
 
+    def _files_now(self, read: tuple[Read, ...]) -> Hashable:
+        """What stands behind ``read`` where a job may list files when it is made; our own store does when it reads."""
+        return None if self._reads_pinned else keys_now(read, self._parts.settings.repo)
+
     def _still(self, read: tuple[Read, ...]) -> None:
         """Raise SourceUnreadable where a source is not what it was before its rows were read."""
         check_views(read, self._parts.settings.repo, pinned=self._reads_pinned)
@@ -366,24 +373,6 @@ class GovernedProvider(PassthroughProvider):
     def _reads_pinned(self) -> bool:
         """Whether the configured store reads its sources in the very state that is recorded."""
         return isinstance(super().offline_store, AsofOfflineStore)
-
-
-_ENGINES = "Materialize with Feast's local compute engine: it is the one whose writes are recorded."
-
-
-def _recordable(view: FeatureView | OnDemandFeatureView) -> FeatureView:
-    """``view``, if all that its materialization writes will be on record. Raises NotOffered."""
-    if isinstance(view, OnDemandFeatureView):
-        raise NotOffered(
-            f"The on-demand view {view.name} would be materialized without a record of its values. Remove"
-            " write_to_online_store: it is computed when it is read."
-        )
-    if getattr(view, "offline", False):
-        raise NotOffered(
-            f"The view {view.name} has offline=True, so that materializing it would rewrite its source without a"
-            " record. Remove it from the view."
-        )
-    return view
 
 
 def _aware(moment: datetime) -> datetime:

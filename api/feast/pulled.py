@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +24,8 @@ from feast.utils import make_tzaware
 from api.feast.denial import NotOffered
 from api.feast.feature_refs import view_and_feature
 from api.feast.request import view_inputs
+from api.feast.source_labels import inputs_at
+from api.feast.sources import lineage_source
 from governance.assets import Definitions, Input
 from governance.canonical import json_sha256, rfc3339
 from lineage.canonical_table import TIMESTAMP
@@ -45,6 +48,8 @@ class PullRequest:
     start: datetime | None
     end: datetime | None
     purpose: str | None
+    places: tuple[str, ...] = ()
+    """where the files lie, as policies name it"""
     views: tuple[FeatureView, ...] = ()
     on_demand: tuple[OnDemandFeatureView, ...] = ()
     numbered_rows: None = None
@@ -74,9 +79,14 @@ class PullRequest:
         return json_sha256(self.document)
 
     def inputs(self, definitions: Definitions) -> list[Input]:
-        """All that a verdict is asked for: the values' views, and the thing itself where the registry has it."""
+        """All that a verdict is asked for.
+
+        That is the values' views, the thing itself where the registry has it, and whatever else is said of its files:
+        the names of features are the caller's word.
+        """
         asked = [Input(key, names) for key, names in view_inputs(self.asked, definitions).items()]
-        return [*asked, *([Input(self.object)] if self.object in definitions else [])]
+        itself = [Input(self.object)] if self.object in definitions else []
+        return list(dict.fromkeys([*asked, *itself, *inputs_at(self.places, definitions)]))
 
     def types(self) -> dict[str, pa.DataType]:
         """Columns keep the types they were written in; times are UTC."""
@@ -86,21 +96,29 @@ class PullRequest:
         """There are no entity rows."""
 
 
-def saved_dataset_request(dataset: SavedDataset, purpose: str | None) -> PullRequest:
-    """What is asked for by ``get_saved_dataset()``."""
+def saved_dataset_request(dataset: SavedDataset, purpose: str | None, repo: Path) -> PullRequest:
+    """What is asked for by ``get_saved_dataset()``. Raises NotOffered for one that does not lie in files."""
+    source = dataset.storage.to_data_source()
+    files = lineage_source(source, repo)
+    if files is None:
+        raise NotOffered(
+            f"The saved dataset {dataset.name} lies in a {type(dataset.storage).__name__}, where nobody recorded what"
+            " was put. Save it with SavedDatasetFileStorage."
+        )
     pairs = [view_and_feature(ref) for ref in dataset.features]
-    full = dataset.full_feature_names
+    full, last = dataset.full_feature_names, _aware(dataset.max_event_timestamp)
     columns = tuple((view, name, f"{view.split('@')[0]}__{name}" if full else name) for view, name in sorted(pairs))
     return PullRequest(
         object=f"saved_dataset:{dataset.name}",
         asked=frozenset(pairs),
         columns=columns,
-        source=dataset.storage.to_data_source(),
+        source=source,
         timestamp=EVENT_TIMESTAMP,
         join_keys=tuple(sorted(dataset.join_keys)),
         start=_aware(dataset.min_event_timestamp),
-        end=_aware(dataset.max_event_timestamp),
+        end=None if last is None else last + timedelta(seconds=1),  # so far Feast's provider reads
         purpose=purpose,
+        places=(files.uri,),
     )
 
 

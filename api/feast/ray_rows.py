@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,9 @@ from ray.exceptions import RayTaskError
 
 from api.feast.asof_views import asked_of
 from api.feast.denial import NotOffered
+from api.feast.on_demand import for_many_rows
 from api.feast.own_acts import refuse_outside_acts
+from api.feast.placed_store import placed
 from api.feast.ray_cluster import RayCluster
 from api.feast.request import RetrievalRequest
 from governance.errors import ProvenderError
@@ -85,7 +88,7 @@ class RayRows(RetrievalJob):
         table = asked_of(view, self._request.refs, full_names=self._request.full_feature_names)
         if not table.features:
             return []
-        blocks, partitions = cluster.blocks(view, table)
+        blocks, partitions = cluster.blocks(placed(view, Path(self._config.repo_path or "")), table)
         types = self._request.types()
         join = PartitionedJoin(
             table,
@@ -110,7 +113,7 @@ class RayRows(RetrievalJob):
     @property
     def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
         """Views that Feast computes from the rows, on the driver."""
-        return list(self._request.on_demand)
+        return [for_many_rows(view) for view in self._request.on_demand]
 
     @property
     def metadata(self) -> RetrievalMetadata | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -18,10 +19,15 @@ from api.feast.asof_views import join_keys
 from api.feast.declared_types import declared_type
 from api.feast.entity_source import event_timestamp_of
 from api.feast.feature_refs import column_prefix, judged_name, view_and_feature
+from api.feast.projections import stated_projections
+from api.feast.source_labels import inputs_read
 from governance.assets import Definitions, Input
 from governance.canonical import json_sha256
 from lineage.canonical_table import TIMESTAMP
 from lineage.entity_rows import EVENT_TIMESTAMP, has_rows, origin_of, spine_digest, spine_table
+from lineage.errors import LossyCast, SourceUnreadable
+from lineage.row_order import sorted_rows
+from lineage.spine_types import stated_types, with_types
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class RetrievalRequest:
     def document(self) -> dict[str, Any]:
         """The request as JSON; it names features and columns, never a value of an entity row."""
         return {
-            "features": sorted(self.refs),
+            "features": list(self.refs),
+            "projections": stated_projections(self.refs, (*self.views, *self.on_demand)),
             "full_feature_names": self.full_feature_names,
             "options": {name: str(value) for name, value in sorted(self.options.items())},
             "purpose": self.purpose,
@@ -77,7 +84,10 @@ class RetrievalRequest:
         if not has_rows(self.spine):
             return None
         names = self.spine.columns if isinstance(self.spine, pd.DataFrame) else self.spine.column_names
-        return {"columns": sorted(map(str, names)), "rows": len(self.spine)}
+        shape = {"columns": sorted(map(str, names)), "rows": len(self.spine)}
+        with suppress(LossyCast, SourceUnreadable):  # the run will fail for it, and the failure is recorded
+            shape["types"] = {} if self.rows is None else stated_types(self.rows.schema)
+        return shape
 
     @property
     def digest(self) -> str:
@@ -96,7 +106,7 @@ class RetrievalRequest:
         A version of a view is one of its own, ``view@v2``: it may say something else than the view does now.
         """
         views = {view.projection.name_to_use(): view for view in (*self.views, *self.on_demand)}
-        return tuple(self._column(views, *view_and_feature(ref)) for ref in sorted(self.refs))
+        return tuple(self._column(views, *view_and_feature(ref)) for ref in self.refs)
 
     def _column(self, views: Mapping[str, Any], name: str, feature: str) -> tuple[str, str, str]:
         if name not in views:  # no verdict knows it, so it will be denied
@@ -114,7 +124,7 @@ class RetrievalRequest:
     def inputs(self, definitions: Definitions) -> list[Input]:
         """All that a verdict is asked for: the views with their features, and the sources of a query."""
         asked = [Input(key, names) for key, names in self.keys(definitions).items()]
-        return asked + [Input(f"data_source:{name}") for name in sorted({one.name for one in self.queried.values()})]
+        return asked + inputs_read({one.name for one in self.queried.values()}, definitions)
 
     @property
     def timestamp(self) -> str:
@@ -142,19 +152,39 @@ class RetrievalRequest:
         """Declared Arrow type of each column: of the spine, of join keys, of features."""
         known = self.rows.schema if self.rows is not None else self.columns_queried
         declared: dict[str, pa.DataType | None] = {} if known is None else {one.name: one.type for one in known}
-        for view in (*self.views, *self.on_demand):
-            declared |= {self._named(view, feature.name): declared_type(feature) for feature in view.features}
+        declared |= self._feature_types()
         for view in self.views:
             declared |= _key_types(view)
         types = {name: kind for name, kind in declared.items() if kind is not None}
         return {**types, self.timestamp: TIMESTAMP}
 
-    def spine_document(self, min_rows: int) -> dict[str, Any] | None:
-        """The ``spine`` of a record: rows, origin, and the digest unless so few rows could be guessed."""
-        if self.rows is None:
+    def _feature_types(self) -> dict[str, pa.DataType | None]:
+        """Of what is asked for and nothing else: other features of a view may have the names of other columns."""
+        declared = {
+            (judged_name(view), feature.name): declared_type(feature)
+            for view in (*self.views, *self.on_demand)
+            for feature in view.features
+        }
+        return {column: declared[view, name] for view, name, column in self.columns if (view, name) in declared}
+
+    def spine_document(self, min_rows: int, answer: pa.Table | None = None) -> dict[str, Any] | None:
+        """The ``spine`` of a record: rows, origin, and the digest unless so few rows could be guessed.
+
+        :param answer: canonical rows of the retrieval, in which those that a query gave are found again
+        """
+        rows = self._queried_rows(answer) if self.rows is None else self.rows
+        if rows is None:
             return None
-        digest, count = spine_digest(self.rows), self.rows.num_rows
+        digest, count = spine_digest(rows), rows.num_rows
         return {"digest": digest if count >= min_rows else None, "rows": count, "origin": origin_of(self.spine, digest)}
+
+    def _queried_rows(self, answer: pa.Table | None) -> pa.Table | None:
+        """What the query gave, in its own types, and in the order in which it went into the join."""
+        given = self.columns_queried
+        if given is None or answer is None:
+            return None
+        rows = with_types(answer.select(given.names), stated_types(given))
+        return sorted_rows(rows, [self.timestamp, *(name for name in self.join_keys if name in given.names)])
 
 
 def view_inputs(asked: Iterable[tuple[str, str]], definitions: Definitions) -> dict[str, tuple[str, ...]]:

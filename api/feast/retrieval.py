@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
@@ -18,12 +18,13 @@ from feast.infra.offline_stores.offline_store import RetrievalJob
 from api.assembly import Provender
 from api.feast.distributed import WrittenChunks
 from api.feast.feature_refs import judged_name
+from api.feast.judging import verdict_now
 from api.feast.pulled import PullRequest
 from api.feast.request import RetrievalRequest
+from api.feast.validation import held, limits_in, suites_of
 from governance.assets import Definitions
 from governance.canonical import rfc3339, utc_now
 from governance.known import known_labels
-from governance.validation.applicable import applicable_suites
 from governance.verdict import Verdict
 from lineage import events
 from lineage.canonical_table import canonical_table
@@ -32,6 +33,9 @@ from lineage.events import Dataset, Job, facet
 from lineage.recorder import Act, Subject
 from lineage.snapshots import Snapshot
 from lineage.sources.state import SourceState
+
+_SMALL = 2**20
+"""bytes of a table of which threads would take longer to wait for each other than for their work"""
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,18 @@ class Retrieval:
     """name and version of the offline store"""
     run: str = field(default_factory=lambda: str(uuid.uuid4()))
 
-    def deny(self) -> None:
-        """Record the refusal, then raise Denied."""
-        self.parts.recorder.record(self._act("DENIED", event=self._event("FAIL", facets=self._verdict_facet())))
+    def deny(self, *, started: bool = False) -> None:
+        """Record the refusal, which ends a run that has started, then raise Denied."""
+        event = self._event("FAIL", facets=self._verdict_facet())
+        self.parts.recorder.record(self._act("DENIED", event=event, closes=started))
         self.verdict.enforce()
+
+    def ask_again(self) -> None:
+        """Ask for the verdict once more, before rows are read. A no is recorded and ends the run; raises Denied."""
+        asked, purpose = self.request.inputs(self.definitions), self.request.purpose
+        now = verdict_now(self.parts, self.definitions, "retrieve", asked, purpose, caller=self.caller)
+        if not now.allowed:
+            replace(self, verdict=now).deny(started=True)
 
     def start(self) -> None:
         """Record that the run was allowed and begins."""
@@ -71,8 +83,10 @@ class Retrieval:
 
     def result(self, table: pa.Table, sources: tuple[SourceState, ...]) -> tuple[Snapshot, Act]:
         """Validate and store the canonical rows that were read from ``sources``; what is still to be recorded."""
+        validation = self._validate(table) if table.nbytes < _SMALL else None
         with self.parts.snapshots.writing(table) as writing:  # digest and Parquet, while the suites run
-            facts = {**self._facts(sources), "validation": self._validate(table)}
+            validation = self._validate(table) if validation is None else validation
+            facts = {**self._facts(sources), "validation": validation}
             manifest = {**facts, **_statistics(table, self.request.timestamp), "created": rfc3339(utc_now())}
             snapshot, document = writing.put(run=self.run, manifest=manifest)
         return snapshot, self._completed(table.schema, snapshot, document, facts, sources)
@@ -110,35 +124,16 @@ class Retrieval:
         }
 
     def _validate(self, rows: pa.Table | Callable[[], pa.RecordBatchReader]) -> list[dict[str, Any]]:
-        suites = applicable_suites(self.definitions, self.request.asked, self.parts.settings.repo / "expectations")
-        if not suites:
-            return []
-        from governance.validation.validate import validate  # DuckDB takes half a second to import
-
-        plain = self._plain(rows) if isinstance(rows, pa.Table) else lambda: self._plain_batches(rows())
-        return [result.as_json() for suite in suites for result in validate(plain, suite)]
-
-    def _plain(self, rows: Any) -> Any:
-        """A table or batch under the names that suites mean."""
-        plain = self._plain_names
-        return rows.rename_columns([plain.get(name, name) for name in rows.schema.names])
-
-    def _plain_batches(self, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        schema = self._plain(rows.schema.empty_table()).schema
-        return pa.RecordBatchReader.from_batches(schema, map(self._plain, rows))
-
-    @cached_property
-    def _plain_names(self) -> dict[str, str]:
-        """Output column → feature, where the suites' names are meant: those that no two views share."""
-        names = [feature for _, feature, _ in self.request.columns]
-        return {column: name for _, name, column in self.request.columns if names.count(name) == 1}
+        settings = self.parts.settings
+        limits = limits_in(settings.document, settings.repo)
+        return held(rows, self.request, self.definitions, repo=settings.repo, limits=limits)
 
     @cached_property
     def _labels(self) -> Any:
         asked = self.request.inputs(self.definitions)
         return known_labels(self.definitions, self.parts.policy(), asked, today=datetime.now(UTC).date()).as_json()
 
-    @property
+    @cached_property
     def _verdict_json(self) -> dict[str, Any]:
         whole = self.verdict.as_json()
         return {name: whole[name] for name in ("outcome", "policy", "findings", "exempted")}
@@ -151,9 +146,13 @@ class Retrieval:
             "provender_request": facet("ProvenderRequestRunFacet", request),
         }
 
+    @cached_property
+    def _digest(self) -> str:
+        return self.request.digest
+
     @property
     def _name(self) -> str:
-        return f"historical_features/{self.request.digest[:16]}"
+        return f"historical_features/{self._digest[:16]}"
 
     def _event(
         self,
@@ -181,6 +180,9 @@ class Retrieval:
         }
         if named["validation"]:
             facets.update(events.assertions_facet(named["validation"]))
+            facets["provender_validation"] = facet(
+                "ProvenderValidationDatasetFacet", {"suites": suites_of(named["validation"])}
+            )
         return Dataset(self.definitions.project, self._name, facets)
 
     def _column_lineage(self, sources: tuple[SourceState, ...]) -> dict[str, list[tuple[Dataset, str]]]:
@@ -214,7 +216,7 @@ class Retrieval:
             "request": self.request.document,
             "verdict": self._verdict_json,
         }
-        about = subject or Subject(f"run:{self.run}", "request-sha256", self.request.digest)
+        about = subject or Subject(f"run:{self.run}", "request-sha256", self._digest)
         return Act(
             kind="retrieval",
             actor=self.caller,

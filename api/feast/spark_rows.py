@@ -25,6 +25,7 @@ from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from api.feast.denial import NotOffered
+from api.feast.on_demand import for_many_rows
 from api.feast.request import RetrievalRequest
 from lineage.canonical_table import ROW
 from lineage.distributed import ChunkPlan, chunk_answer
@@ -76,7 +77,7 @@ class SparkRows(RetrievalJob):
     @property
     def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
         """Views that Feast computes from the rows, on the driver."""
-        return list(self._job.on_demand_feature_views)
+        return [for_many_rows(view) for view in self._job.on_demand_feature_views]
 
     @property
     def metadata(self) -> RetrievalMetadata | None:

@@ -101,17 +101,38 @@ def _from_which_data(nodes: Sequence[Node], requests: Sequence[Mapping[str, Any]
 
 def _as_of_when(requests: Sequence[Mapping[str, Any]]) -> str:
     """Which moment a value stands for: what was asked for, and no more than that."""
-    if not requests or not all(mapping(request).get("spine") for request in requests):
-        return "It was drawn for a range of dates, not row by row as of a moment."
-    if all(mapping(request.get("options")).get("filter_by_created_timestamp") == "True" for request in requests):
-        return (
-            "The retrieval was point-in-time: for each row it took the latest values that were measured and reported by"
-            " that row's time, and no later ones."
-        )
-    return (
+    kinds = {_kind_of_rows(request) for request in requests}
+    if "measured" in kinds:
+        kinds.discard("measured and reported")  # of the whole, only the weaker holds
+    said = [_AS_OF[kind] for kind in _AS_OF if kind in kinds]
+    if not said:
+        return "No record says as of which moment its values are."
+    return said[0] if len(said) == 1 else f"It was retrieved in several ways. {' '.join(said)}"
+
+
+def _kind_of_rows(request: Mapping[str, Any]) -> str:
+    """How the rows of one retrieval were asked for; a query for entity rows leaves its SHA-256 only."""
+    if "object" in request:
+        return "read back"
+    if not (request.get("spine") or request.get("query_sha256")):
+        return "range"
+    reported = mapping(request.get("options")).get("filter_by_created_timestamp") == "True"
+    return "measured and reported" if reported else "measured"
+
+
+_AS_OF = {
+    "measured and reported": (
+        "The retrieval was point-in-time: for each row it took the latest values that were measured and reported by"
+        " that row's time, and no later ones."
+    ),
+    "measured": (
         "The retrieval was point-in-time: for each row it took the latest values measured by that row's time; when a"
         " value was reported was not asked."
-    )
+    ),
+    "range": "It was drawn for a range of dates, not row by row as of a moment.",
+    "read back": "It was read back from rows that an earlier act wrote; as of which moment they are stands there.",
+}
+"""What each kind of request means for its values, in the order in which a report says it."""
 
 
 def _under_which_rules(nodes: Sequence[Node], labels: Labels, checks: Sequence[Check]) -> str:

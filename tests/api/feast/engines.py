@@ -159,7 +159,7 @@ def definitions(source: Callable[[str, str], Any], *, ttl: timedelta | None = ti
 
 
 def on_demand(source: Callable[[str, str], Any]) -> list[Any]:
-    """A view that Feast computes from the rows of another."""
+    """Views that are computed from the rows of another: ``doubled`` from columns, ``graded`` from one row at a time."""
     from feast import Field
     from feast.on_demand_feature_view import on_demand_feature_view
     from feast.types import Float64
@@ -169,8 +169,15 @@ def on_demand(source: Callable[[str, str], Any]) -> list[Any]:
     def doubled(features: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({"twice": features["ratio"] * 2})
 
-    schema = [Field(name="twice", dtype=Float64)]
-    return [on_demand_feature_view(sources=[readings], schema=schema, owner="o@h.example", tags=PERSONAL)(doubled)]
+    def graded(row: dict[str, Any]) -> dict[str, Any]:
+        return {"grade": None if row["ratio"] is None else float(row["ratio"] > 1)}
+
+    said: dict[str, Any] = {"sources": [readings], "owner": "o@h.example", "tags": PERSONAL}
+    twice, grade = [Field(name="twice", dtype=Float64)], [Field(name="grade", dtype=Float64)]
+    return [
+        on_demand_feature_view(**said, schema=twice)(doubled),
+        on_demand_feature_view(**said, schema=grade, mode="python", singleton=True)(graded),
+    ]
 
 
 def repository(path: Path, offline_store: Mapping[str, Any]) -> Repository:

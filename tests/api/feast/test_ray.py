@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from governance.errors import AnswerIsNo, WrongQuestion
+from governance.errors import AnswerIsNo, ConfigurationError, WrongQuestion
 from lineage.td1 import CHUNK_ROWS
 from tests.api.feast import engines
 from tests.api.feast.conftest import Repository
@@ -109,7 +109,8 @@ def test_every_kind_of_value_gives_the_digest_of_our_own_store(wards: Wards) -> 
     assert job.snapshot.digest == mine.snapshot.digest
     assert job.to_arrow().equals(mine.to_arrow().select(job.to_arrow().column_names))
     assert _states(wards.ray, 2) == ["START", "COMPLETE"]
-    assert wards.ray.predicates("retrieval")[-1]["engine"]["name"] == "RayOfflineStore"
+    engine = wards.ray.predicates("retrieval")[-1]["engine"]
+    assert (engine["name"], engine["join"].partition(" ")[0]) == ("RayOfflineStore", "provender")
 
 
 def test_many_rows_are_written_chunk_by_chunk_and_read_back_in_order(wards: Wards, cluster: Any) -> None:
@@ -165,8 +166,9 @@ def test_on_demand_views_are_computed_from_exact_rows_on_the_driver(wards: Wards
         made = _repository(tmp_path / kind, kind, wards.files)
         source = engines.file_source(wards.files)
         made.store().apply([*engines.definitions(source), *engines.on_demand(source)])
-        job = engines.retrieved(made, engines.spine(200), ["readings:whole", "doubled:twice"])
+        job = engines.retrieved(made, engines.spine(200), ["readings:whole", "doubled:twice", "graded:grade"])
         assert job.to_arrow().schema.field("whole").type == pa.int64()
+        assert set(job.to_arrow().column("grade").to_pylist()) == {None, 1.0}
         digests.append(job.snapshot.digest)
     assert digests[0] == digests[1]
 
@@ -214,7 +216,7 @@ def test_what_the_join_refuses_on_a_worker_is_said_here(wards: Wards, tmp_path: 
     texts = pa.array([f"unit {unit}" for unit in table.column("unit").to_pylist()])
     pq.write_table(table.set_column(0, "unit", texts), files / "readings.parquet")
     broken = _repository(tmp_path / "ray", "ray", files)
-    with pytest.raises(AnswerIsNo, match="Column 'unit', row 0: string cannot become the declared int64"):
+    with pytest.raises(ConfigurationError, match="The join key 'unit' is int64 in the entity rows and string in the source"):
         engines.retrieved(broken, engines.spine(50), ["readings:small"])
 
 
@@ -231,11 +233,12 @@ def test_a_worker_that_is_killed_is_replaced_and_its_rows_count_once(
         def __init__(self, writer: Any) -> None:
             self.writer, self.schema = writer, writer.schema
 
-        def write(self, number: int, rows: Any) -> None:
-            self.writer.write(number, rows)
+        def write(self, number: int, rows: Any) -> str:
+            file: str = self.writer.write(number, rows)
             if not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            return file
 
     answers = RayRows.chunk_answers
     monkeypatch.setattr(
@@ -247,12 +250,18 @@ def test_a_worker_that_is_killed_is_replaced_and_its_rows_count_once(
     assert job.snapshot.digest == engines.retrieved(wards.ours, spine).snapshot.digest
 
 
-@pytest.mark.parametrize("asked", [None, "rows.csv"], ids=["date range", "query"])
-def test_entity_rows_that_are_not_there_are_refused(wards: Wards, asked: str | None) -> None:
-    options = {} if asked else {"start_date": engines.START, "end_date": engines.START + timedelta(days=1)}
+def test_a_date_range_is_refused(wards: Wards) -> None:
+    span = {"start_date": engines.START, "end_date": engines.START + timedelta(days=1)}
     with pytest.raises(WrongQuestion, match="have to be there as a DataFrame"):
-        wards.ray.store().get_historical_features(asked, features=["readings:whole"], **options)
+        wards.ray.store().get_historical_features(features=["readings:whole"], **span)
     assert _states(wards.ray, 2) == ["START", "FAIL"]
+
+
+def test_a_query_for_entity_rows_is_refused_before_anything_starts(wards: Wards) -> None:
+    before = len(wards.ray.parts.records.all())
+    with pytest.raises(WrongQuestion, match="The entity rows are text"):
+        wards.ray.store().get_historical_features("rows.csv", features=["readings:whole"])
+    assert len(wards.ray.parts.records.all()) == before
 
 
 def test_other_engines_offer_no_ray_dataset(wards: Wards) -> None:

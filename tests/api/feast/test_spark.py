@@ -153,8 +153,9 @@ def test_on_demand_views_are_computed_from_exact_rows_on_the_driver(wards: Wards
     for source, kind in ((engines.spark_source, "spark"), (engines.file_source, "api.feast.AsofOfflineStore")):
         made = engines.repository(tmp_path / kind, {"type": kind})
         made.store().apply([*engines.definitions(source(wards.files)), *engines.on_demand(source(wards.files))])
-        job = engines.retrieved(made, engines.spine(200), ["readings:whole", "doubled:twice"])
+        job = engines.retrieved(made, engines.spine(200), ["readings:whole", "doubled:twice", "graded:grade"])
         assert job.to_arrow().schema.field("whole").type == pa.int64()
+        assert set(job.to_arrow().column("grade").to_pylist()) == {None, 1.0}
         digests.append(job.snapshot.digest)
     assert digests[0] == digests[1]
 
@@ -203,11 +204,12 @@ def _dying_once(marker: Path) -> Callable[[Any], Any]:
         def __init__(self, writer: Any) -> None:
             self.writer, self.schema = writer, writer.schema
 
-        def write(self, number: int, rows: Any) -> None:
-            self.writer.write(number, rows)
+        def write(self, number: int, rows: Any) -> str:
+            file: str = self.writer.write(number, rows)
             if not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            return file
 
     return Dying
 
@@ -243,11 +245,12 @@ def test_a_date_range_is_refused(wards: Wards) -> None:
     assert _states(wards.spark, 2) == ["START", "FAIL"]
 
 
-def test_a_query_goes_by_way_of_the_driver(wards: Wards, session: Any) -> None:
+def test_a_query_is_refused_because_its_tables_are_in_nobodys_picture(wards: Wards, session: Any) -> None:
     session.createDataFrame(pa.Table.from_pandas(engines.spine(60, doubled=False))).createOrReplaceTempView("asked")
-    job = wards.spark.store().get_historical_features("SELECT * FROM asked", features=["profile:text"])
-    assert job.to_arrow().num_rows == 60
-    assert job.to_spark_df().count() == 60
+    before = len(wards.spark.records("retrieval"))
+    with pytest.raises(WrongQuestion, match=r"The entity rows are text.*Give a pandas DataFrame"):
+        wards.spark.store().get_historical_features("SELECT * FROM asked", features=["profile:text"])
+    assert len(wards.spark.records("retrieval")) == before
 
 
 def test_other_engines_offer_no_spark_frame(wards: Wards) -> None:

@@ -136,7 +136,12 @@ def test_an_on_demand_view_is_not_materialized_unrecorded(applied: Any) -> None:
         store.materialize(*SPAN)
     with pytest.raises(WrongQuestion, match="write_to_online_store"):
         store.provider.materialize_single_feature_view(
-            store.config, view, *SPAN, store.registry, store.project, lambda _length: None
+            store.config,
+            store.get_on_demand_feature_view(view.name),
+            *SPAN,
+            store.registry,
+            store.project,
+            lambda _length: None,
         )
     assert _all_records(repository) == records
 

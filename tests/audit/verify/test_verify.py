@@ -376,7 +376,7 @@ def test_every_changed_byte_of_the_rows_changes_nothing_or_is_found(copy: Synthe
     for at in range(0, len(data), 61):
         path.write_bytes(flipped(data, at))
         if failures(verify(copy, bundle, data=tmp_path)) == {}:
-            assert pq.read_table(path).equals(TABLE)
+            assert pq.read_table(path).select(TABLE.column_names).equals(TABLE)
 
 
 def test_changed_weights_name_their_file(copy: SyntheticChain, tmp_path: Path) -> None:

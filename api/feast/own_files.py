@@ -1,0 +1,86 @@
+"""The files that governance itself stands on: no act writes rows there, or reads them as a copy that was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import unquote
+
+from feast.repo_config import RepoConfig
+
+from api.feast.denial import NotOffered
+from api.places import repository_places
+from api.settings import FEAST_FILE, Settings
+from governance.assets import VIEW_KINDS, Definitions
+from governance.places import file_place
+from lineage.sources.files import WILDCARDS, glob_root
+
+_OWN_ROLES = ("registry", "database", "objects", "keys", "checkpoints", "online_store")
+_BESIDE_SQLITE = ("-wal", "-shm", "-journal")
+
+
+def refuse_own_files(places: Iterable[str], settings: Settings, config: RepoConfig) -> None:
+    """Raise NotOffered where a place is, holds, or lies in what this repository is governed by.
+
+    :param places: canonical URIs; of a symbolic link, of the link as well as of what it leads to
+    """
+    for what, own in _own_places(settings, config):
+        for place in places:
+            if overlap(place, own):
+                raise NotOffered(
+                    f"{place} has files in common with the {what} of this repository ({own}), so no rows are written"
+                    " or read back there. Name a place that is apart from it."
+                )
+
+
+def refuse_sources(written: Iterable[str], definitions: Definitions) -> None:
+    """Raise NotOffered where a place written to is, holds, or lies in what a data source of ``definitions`` reads."""
+    for asset in definitions.assets:
+        for own in asset.places if asset.kind in ("data_source", *VIEW_KINDS) else ():
+            if any(overlap(place, own) for place in written):
+                raise NotOffered(
+                    f"{own} is what {asset.key} reads, so no copy of a retrieval is written there. Name another place;"
+                    " write_to_offline_store() adds rows to a source."
+                )
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two canonical URIs name the same files, or one names some of the other's.
+
+    S3 stores count as one, because a store answers to more than one endpoint. A wildcard stands for any text.
+    """
+    return _holds(_plain(one), _plain(other)) or _holds(_plain(other), _plain(one))
+
+
+def _holds(whole: str, part: str) -> bool:
+    if any(f"{place}/".startswith(f"{whole}/") for place in (part, glob_root(part))):
+        return True
+    wild = any(mark in whole for mark in WILDCARDS)
+    return wild and (fnmatchcase(part, whole) or fnmatchcase(f"{part}/part.parquet", whole))
+
+
+def _plain(place: str) -> str:
+    scheme, _, path = place.partition("://")
+    if scheme.startswith("s3+"):
+        path = path.partition("/")[2]
+    return f"{scheme.partition('+')[0]}://{unquote(path) if scheme == 'file' else path}".rstrip("/")
+
+
+def _own_places(settings: Settings, config: RepoConfig) -> Iterator[tuple[str, str]]:
+    places = repository_places(settings)
+    for role in _OWN_ROLES:
+        for place in places.get(role, ()):
+            yield role.replace("_", " "), place
+            if place.startswith("file:"):
+                yield from ((role.replace("_", " "), f"{place}{suffix}") for suffix in _BESIDE_SQLITE)
+    named = getattr(config.registry, "governance", None)
+    configuration = {FEAST_FILE, str(named) if named and "://" not in str(named) else FEAST_FILE}
+    files: dict[str, list[Path]] = {
+        "policy": [settings.policy],
+        "configuration": [settings.repo / name for name in sorted(configuration)],
+        "expectations": [settings.repo / "expectations"],
+        "digests of sources": [settings.repo / "data" / "source-digests.db"],
+    }
+    for what, paths in files.items():
+        yield from ((what, file_place(path, base=settings.repo)) for path in paths)
