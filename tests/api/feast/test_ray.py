@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from governance.errors import AnswerIsNo, ConfigurationError, WrongQuestion
+from governance.errors import AnswerIsNo, WrongQuestion
 from lineage.td1 import CHUNK_ROWS
 from tests.api.feast import engines
 from tests.api.feast.conftest import Repository
@@ -216,7 +216,7 @@ def test_what_the_join_refuses_on_a_worker_is_said_here(wards: Wards, tmp_path: 
     texts = pa.array([f"unit {unit}" for unit in table.column("unit").to_pylist()])
     pq.write_table(table.set_column(0, "unit", texts), files / "readings.parquet")
     broken = _repository(tmp_path / "ray", "ray", files)
-    with pytest.raises(ConfigurationError, match="The join key 'unit' is int64 in the entity rows and string in the source"):
+    with pytest.raises(WrongQuestion, match="The join key 'unit' is int64 in the entity rows and string in the source"):
         engines.retrieved(broken, engines.spine(50), ["readings:small"])
 
 
