@@ -101,7 +101,7 @@ def _head(pieces: Pieces, parts: Parts) -> None:
     else:
         parts.append(count.to_bytes(8, "little"))
         masks = [np.ones(len(piece), np.bool_) if piece.valid is None else piece.valid for piece in pieces]
-        parts.append(np.packbits(np.concatenate(masks), bitorder="little"))
+        parts.append(np.packbits(masks[0] if len(masks) == 1 else np.concatenate(masks), bitorder="little"))
 
 
 @lru_cache(16)
