@@ -30,7 +30,15 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from retrieval_data import Shape, shapes  # noqa: E402 - after the path
 from retrieval_picture import picture  # noqa: E402
 
-ORDINARY = ["1M x 100k", "10M x 1M", "10M x 1M, 10k entities", "10 views of 50", "skew", "string keys"]
+ORDINARY = [
+    "1M x 100k",
+    "10M x 1M",
+    "10M x 1M, 10k entities",
+    "10M x 1M, 1k entities",
+    "10 views of 50",
+    "skew",
+    "string keys",
+]
 ALTERNATING = ["ASOF JOIN", "ASOF JOIN without tie-break", "our join", "governed", "Polars join_asof"]
 SLOW = ["Feast duckdb", "Feast dask"]
 BASE = "ASOF JOIN"

@@ -98,6 +98,7 @@ def shapes(scale: float) -> dict[str, Shape]:
         Shape("1M x 100k", 10**6, 10**4, 10**5),
         Shape("10M x 1M", 10**7, 10**5, 10**6),
         Shape("10M x 1M, 10k entities", 10**7, 10**4, 10**6),
+        Shape("10M x 1M, 1k entities", 10**7, 10**3, 10**6),
         Shape("10 views of 50", 10**6, 10**4, 10**5, views=10, features=50),
         Shape("skew", int(10**8 * scale), 10**4, 10**5, coarse=True),
         Shape("string keys", 10**6, 10**4, 10**5, words=True),

@@ -55,6 +55,8 @@ def require_same(objects: Objects, name: str, digest: TableDigest) -> None:
 
 def lock_of(objects: Objects, places: Sequence[str]) -> Retention | None:
     """Lock these objects as new ones would be; gives what holds for each of them. Raises ObjectsUnreachable."""
+    if len(places) == 1:
+        return objects.keep(places[0])
     with ThreadPoolExecutor(_THREADS) as threads:
         locks = list(threads.map(objects.keep, places))
     known = [lock for lock in locks if lock is not None]
