@@ -72,9 +72,13 @@ class Figure:
 
 def child(name: str, shape: str, folder: Path, *, runs: int, scale: float, limit: float) -> dict[str, Any] | None:
     """What one process measured; None where it took longer than ``limit`` seconds or was killed for memory."""
-    command = [sys.executable, __file__, "--child", name, shape, str(folder), str(runs), "--scale", str(scale)]
+    command = [sys.executable, str(HERE / Path(__file__).name), "--child", name, shape, str(folder.resolve())]
+    command += [str(runs), "--scale", str(scale)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)  # noqa: S603 - ourselves
+        with tempfile.TemporaryDirectory(dir=folder) as spilled:  # Feast's DuckDB writes it where it stands
+            done = subprocess.run(  # noqa: S603 - ourselves
+                command, capture_output=True, text=True, timeout=limit, check=False, cwd=spilled
+            )
     except subprocess.TimeoutExpired:
         return None
     if done.returncode == -9:
