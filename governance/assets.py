@@ -81,10 +81,11 @@ class Asset:
     system: bool = False
     """Made by the feature store itself (its dummy entity, its project row), not by a person."""
 
-    @property
-    def key(self) -> str:
-        """``kind:name``, unique in a project."""
-        return f"{self.kind}:{self.name}"
+    key: str = field(init=False, repr=False, compare=False)
+    """``kind:name``, unique in a project."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.kind}:{self.name}")
 
 
 class Definitions(Mapping[str, Asset]):

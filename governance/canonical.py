@@ -14,41 +14,46 @@ Json: TypeAlias = Any
 
 _EXACT = 2**53
 """Whole numbers below are themselves as doubles, which is all that RFC 8785 allows."""
+_TEXT = frozenset({str})
+_ONE_WAY = frozenset({str, bool, type(None)})
+"""Types whose values every encoder writes in the same way."""
 
 
 def canonical_json(value: Json) -> bytes:
     """The RFC 8785 bytes of ``value``. Raises ``rfc8785.CanonicalizationError`` where there are none."""
+    if not _is_ordinary(value):
+        return rfc8785.dumps(value)
     try:
-        text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return text.encode()
-    except (_Unusual, UnicodeEncodeError):  # the latter for half a surrogate pair, which RFC 8785 refuses
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which RFC 8785 refuses
         return rfc8785.dumps(value)
 
 
-class _Unusual(Exception):
-    """The standard library's encoder might write other bytes."""
-
-
-def _plain(value: Json) -> Json:
-    """An equal value that the standard library's encoder, which is ten times as fast, writes as RFC 8785 wants it.
+def _is_ordinary(value: Json) -> bool:
+    """Whether the standard library's encoder, which is ten times as fast, writes ``value`` as RFC 8785 wants it.
 
     That encoder sorts by code points, RFC 8785 by UTF-16 units: the same for names in ASCII. It writes numbers as
-    Python does: the same for whole ones as integers, and for others while neither needs an exponent.
+    Python does: the same for integers, and for others while they are not whole and neither needs an exponent.
     """
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return value
-    if kind is dict:
-        if all(type(name) is str and name.isascii() for name in value):
-            return {name: _plain(one) for name, one in value.items()}
-    elif kind is list or kind is tuple:
-        return [_plain(one) for one in value]
-    elif kind is int or (kind is float and value.is_integer()):
-        if -_EXACT < value < _EXACT:
-            return int(value)
-    elif kind is float and 1e-4 <= abs(value) < 1e15:
-        return value
-    raise _Unusual
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        kind = type(one)
+        if kind is dict:
+            if not (_TEXT.issuperset(map(type, one)) and "".join(one).isascii()):
+                return False
+            waiting += [each for each in one.values() if type(each) not in _ONE_WAY]
+        elif kind is list or kind is tuple:
+            waiting += [each for each in one if type(each) not in _ONE_WAY]
+        elif kind is int:
+            if not -_EXACT < one < _EXACT:
+                return False
+        elif kind is float:
+            if one.is_integer() or not 1e-4 <= abs(one) < 1e15:
+                return False
+        elif kind not in _ONE_WAY:
+            return False
+    return True
 
 
 def json_sha256(value: Json) -> str:
