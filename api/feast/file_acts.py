@@ -81,6 +81,7 @@ class FileActs:
     def export(self, rows: pa.Table, retrieval: Retrieval, staging: Staging) -> list[str]:
         """Write the rows of a retrieval below the staging location; gives URIs. Raises Denied, SourceUnreadable."""
         self.refuse_own(staging.source)
+        refuse_sources(places_touched(staging.source, self._repo), retrieval.definitions)
         files: list[str] = []
 
         def write() -> pa.Table:

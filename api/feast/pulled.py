@@ -92,7 +92,7 @@ class PullRequest:
         """Columns keep the types they were written in; times are UTC."""
         return {self.timestamp: TIMESTAMP}
 
-    def spine_document(self, _min_rows: int) -> None:
+    def spine_document(self, _min_rows: int, _answer: pa.Table | None = None) -> None:
         """There are no entity rows."""
 
 

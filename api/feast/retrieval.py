@@ -86,7 +86,7 @@ class Retrieval:
         validation = self._validate(table) if table.nbytes < _SMALL else None
         with self.parts.snapshots.writing(table) as writing:  # digest and Parquet, while the suites run
             validation = self._validate(table) if validation is None else validation
-            facts = {**self._facts(sources), "validation": validation}
+            facts = {**self._facts(sources, table), "validation": validation}
             manifest = {**facts, **_statistics(table, self.request.timestamp), "created": rfc3339(utc_now())}
             snapshot, document = writing.put(run=self.run, manifest=manifest)
         return snapshot, self._completed(table.schema, snapshot, document, facts, sources)
@@ -111,14 +111,14 @@ class Retrieval:
         event = self._event("COMPLETE", inputs=sources, outputs=(self._output(schema, snapshot, named, sources),))
         return self._act("COMPLETE", event=event, closes=True, extra=named, subject=_subject(snapshot))
 
-    def _facts(self, sources: tuple[SourceState, ...]) -> dict[str, Any]:
+    def _facts(self, sources: tuple[SourceState, ...], answer: pa.Table | None = None) -> dict[str, Any]:
         return {
             "project": self.definitions.project,
             "definitions": self.definitions.digest,
             "request": self.request.document,
             "verdict": self._verdict_json,
             "sources": [source.as_json() for source in sources],
-            "spine": self.request.spine_document(self.parts.settings.governance.min_rows),
+            "spine": self.request.spine_document(self.parts.settings.governance.min_rows, answer),
             "engine": dict(self.engine),
             "labels": self._labels,
         }

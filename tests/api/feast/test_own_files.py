@@ -176,6 +176,15 @@ def test_an_export_below_what_governs_is_refused(tmp_path: Path) -> None:
     assert not (small.path / "data/objects/exports").exists()
 
 
+def test_an_export_into_a_source_is_refused(tmp_path: Path) -> None:
+    small = Small(tmp_path / "repository").prepare(staging_location="sources")
+    job = _job(_applied(small))
+    before = _contents(small.path / "sources")
+    with pytest.raises(WrongQuestion, match=r"is what .* reads"):
+        job.to_remote_storage()
+    assert _contents(small.path / "sources") == before
+
+
 def test_a_place_that_the_labels_exclude_is_still_denied(small: Small) -> None:
     small.configure(lambda document: document["governance"].update(checkpoints="witnessed"))
     job = _job(_applied(small))

@@ -268,5 +268,8 @@ def test_the_entity_rows_of_a_query_are_found_again_in_its_answer(small: Small) 
     said = request.spine_document(1, table)
     assert said == {"digest": spine_digest(rows), "rows": 2, "origin": None}
     assert request.spine_document(3, table) == {**said, "digest": None}
+    recorded = small.predicates("retrieval")[-1]
+    assert recorded["state"] == "COMPLETE"
+    assert recorded["spine"]["rows"] == 2
     assert request.spine_document(1) is None
     assert request.document["query_sha256"] == sha256(query.encode()).hexdigest()
