@@ -17,11 +17,20 @@ class LocalDisk:
     """The file system of this machine; paths are absolute."""
 
     def find(self, path: str) -> tuple[str, ...]:
-        """The file of that path, the Parquet files of a directory, or the files that a glob matches."""
+        """The file of that path, the Parquet files of a directory, or the files that a glob matches.
+
+        Raises SourceUnreadable for a directory that changes while it is listed.
+        """
         place = Path(path)
         if place.is_dir():
             below = (file for file in place.rglob("*") if is_data(file.relative_to(place).as_posix()))
-            return _in_order(str(file) for file in below if file.is_file())
+            try:
+                return _in_order(str(file) for file in below if file.is_file())
+            except FileNotFoundError as error:
+                raise SourceUnreadable(
+                    f"{error.filename} went away while {path} was listed. Expected a directory that nobody changes"
+                    " meanwhile; run it again when its writer is done."
+                ) from error
         if any(mark in path for mark in WILDCARDS) and not place.exists():
             matched = glob(path, recursive=True)  # noqa: PTH207 # Path.glob() starts at a directory, a source at a path
             return _in_order(file for file in matched if Path(file).is_file())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -282,3 +283,19 @@ def test_every_byte_is_read_again_whatever_is_remembered(tmp_path: Path) -> None
     cache = {file_key(path): "0" * 64}
     assert found.state(cache).files[0].sha256 == "0" * 64
     assert found.computed()[0].sha256 == sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_directory_that_goes_away_while_its_parent_is_listed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "day=1").mkdir()
+    listed = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "day=1":
+            (tmp_path / "day=1").rmdir()
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(SourceUnreadable, match="went away while"):
+        LocalDisk().find(str(tmp_path))
