@@ -6,7 +6,7 @@ import os
 import pwd
 import socket
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lineage.snapshots import SnapshotStore
 
 _OPENING = Lock()
+_KEPT = 16
+"""Repositories that one process keeps connected: a service that sees many must not run out of descriptors."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _prepare(parts: Provender) -> None:
 
 
 def opened(repo: Path, file: str | None = None, *, create: bool = True) -> Provender:
-    """The parts for ``repo`` with its configuration as it stands now; connections are opened once in this process.
+    """The parts for ``repo`` with its configuration as it stands now; connections are kept open in this process.
 
     ``create`` is that of :func:`assemble`: False for commands that only read.
     """
@@ -129,7 +131,8 @@ def opened(repo: Path, file: str | None = None, *, create: bool = True) -> Prove
         parts = _connected(
             settings.repo, settings.project, settings.governance, endpoint=settings.s3_endpoint, create=create
         )
-    remember(settings.repo, parts.recorded_snapshots)
+    # Not the parts themselves: what is remembered for good would keep their connections open for good.
+    remember(settings.repo, lambda: opened(repo, file, create=create).recorded_snapshots())
     return replace(parts, settings=settings)
 
 
@@ -138,7 +141,7 @@ def open_repository(repo: Path) -> RecordedSnapshots:
     return opened(repo, create=False).recorded_snapshots()
 
 
-@cache
+@lru_cache(maxsize=_KEPT)
 def _connected(repo: Path, project: str, governance: Governance, *, endpoint: str | None, create: bool) -> Provender:
     from api.settings import Settings
 

@@ -7,7 +7,7 @@ that process be killed outright, the server sees its standard input close and en
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import signal
 import subprocess
 import time
@@ -83,8 +83,10 @@ class ServerProcess:
         stream = self._process.stdout
         if stream is None or seconds <= 0:
             return b""
-        readable, _, _ = select.select([stream], [], [], seconds)
-        return os.read(stream.fileno(), _CHUNK) if readable else b""
+        # Not select.select: it refuses descriptors above 1,023, which a busy control plane has.
+        with selectors.PollSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ)
+            return os.read(stream.fileno(), _CHUNK) if selector.select(seconds) else b""
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:

@@ -7,7 +7,7 @@ process is gone. When the parent process changes, torchrun is gone. Either way t
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import signal
 import threading
 
@@ -28,5 +28,6 @@ def _watch(parent: int) -> None:
 
 
 def _closed(descriptor: int) -> bool:
-    readable, _, _ = select.select([descriptor], [], [], POLL_SECONDS)
-    return bool(readable) and os.read(descriptor, 1) == b""
+    with selectors.PollSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        return bool(selector.select(POLL_SECONDS)) and os.read(descriptor, 1) == b""

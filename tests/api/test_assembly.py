@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -15,17 +17,24 @@ from api.assembly import assemble, opened
 from api.settings import Settings, load_settings
 from audit.errors import KeysUnusable, LedgerForked, UnknownRecord
 from governance.errors import ConfigurationError
-from lineage.errors import ObjectsUnreachable, SnapshotNotRecorded
+from lineage.errors import ObjectsUnreachable, SnapshotNotRecorded, UnknownSnapshot
 from lineage.objects.s3 import S3Objects
 from lineage.recorder import Act, Subject
 from tests.seaweedfs import S3Server, running_seaweedfs
 
+CONFIGURATION = "project: clinic\nregistry: data/registry\ngovernance: {policy: policy.yaml}\n"
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    text = "project: clinic\nregistry: data/registry\ngovernance: {policy: policy.yaml}\n"
-    (tmp_path / "feature_store.yaml").write_text(text)
+    (tmp_path / "feature_store.yaml").write_text(CONFIGURATION)
     return load_settings(tmp_path, environ={})
+
+
+def connections_below(directory: Path) -> int:
+    gc.collect()
+    descriptors = Path("/proc/self/fd").iterdir()
+    return sum(os.path.realpath(descriptor).startswith(f"{directory}/") for descriptor in descriptors)
 
 
 def files(settings: Settings) -> list[str]:
@@ -112,3 +121,17 @@ def test_a_bucket_that_does_not_answer_is_no_internal_error(repo: Path, monkeypa
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(ObjectsUnreachable, match=r"cannot be reached at http://127\.0\.0\.1:9"):
         opened(repo).snapshots.names()
+
+
+def test_a_process_that_sees_many_repositories_keeps_few_of_them_connected(tmp_path: Path) -> None:
+    repositories = [tmp_path / str(number) for number in range(40)]
+    for repository in repositories:
+        repository.mkdir()
+        (repository / "feature_store.yaml").write_text(CONFIGURATION)
+        opened(repository)
+    kept = connections_below(tmp_path)
+    assert 0 < kept < 2 * len(repositories)
+    assert connections_below(tmp_path / "0") == 0
+    with pytest.raises(UnknownSnapshot):
+        lineage.open_snapshot(f"td1-sha256:{'0' * 64}", repo=repositories[0])
+    assert connections_below(tmp_path / "0") > 0

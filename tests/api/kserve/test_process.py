@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -15,6 +17,8 @@ from api.kserve.process import ServerProcess
 from api.kserve.server import SAYS
 from tests.api.kserve.hospital import ROOT, ended
 
+FD_SETSIZE = 1024
+"""What select(2) can look at."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 WAITING = """
@@ -48,6 +52,18 @@ def test_the_address_is_read_and_sigterm_ends_the_server(tmp_path: Path) -> None
     assert server.end() == 0
     assert not psutil.pid_exists(server.pid)
     assert server.end() == 0
+
+
+def test_the_address_is_read_in_a_process_with_many_open_files(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        for _ in range(FD_SETSIZE):
+            held.enter_context(Path(os.devnull).open("rb"))
+        server = started(WAITING, tmp_path / "log.txt")
+        assert server.address(seconds=60) == "http://127.0.0.1:1"
+        assert server.end() == 0
 
 
 def test_a_server_that_ends_before_it_answers_has_no_address_but_a_reason(tmp_path: Path) -> None:
