@@ -56,6 +56,7 @@ class FileActs:
         if service.logging_config is None:
             raise NotOffered(f"The feature service {service.name} has no logging_config. Give it one that names files.")
         place, rows = service.logging_config.destination, logged_rows(logs)
+        refuse_sources(places_touched(place, self._repo), self.judging.definitions_now())
         self._append(
             "write_logged_features",
             f"feature_service:{service.name}",

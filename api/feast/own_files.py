@@ -40,7 +40,7 @@ def refuse_sources(written: Iterable[str], definitions: Definitions) -> None:
         for own in asset.places if asset.kind in ("data_source", *VIEW_KINDS) else ():
             if any(overlap(place, own) for place in written):
                 raise NotOffered(
-                    f"{own} is what {asset.key} reads, so no copy of a retrieval is written there. Name another place;"
+                    f"{own} is what {asset.key} reads, so nothing else is written there. Name another place;"
                     " write_to_offline_store() adds rows to a source."
                 )
 

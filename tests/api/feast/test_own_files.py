@@ -117,6 +117,15 @@ def test_a_symbolic_link_leads_round_nothing(small: Small) -> None:
     assert _contents(small.path) == before
 
 
+@pytest.mark.parametrize("place", ["data/keys/more.parquet", "data/objects", "policy.yaml", "data/no%74es/../keys"])
+def test_a_uri_leads_round_nothing(small: Small, place: str) -> None:
+    job = _job(_applied(small))
+    before = _contents(small.path)
+    with pytest.raises(WrongQuestion, match="has files in common with the"):
+        _persist(job, f"file://{small.path}/{place}")
+    assert _contents(small.path) == before
+
+
 @pytest.mark.parametrize("place", ["sources/visits.parquet", "sources"])
 def test_no_copy_takes_the_place_of_a_source(small: Small, place: str) -> None:
     job = _job(_applied(small))
@@ -166,6 +175,25 @@ def test_a_source_or_log_that_lies_in_what_governs_is_not_written(small: Small) 
     with pytest.raises(WrongQuestion, match="has files in common with the objects"):
         store.write_logged_features(logs=_rows(1.0), source=store.get_feature_service("risk"))
     assert _contents(small.path / "data/objects") == before
+
+
+def test_a_log_that_lies_among_the_files_of_a_source_is_not_written(small: Small) -> None:
+    from feast import FeatureService, FileSource
+    from feast.feature_logging import LoggingConfig
+    from feast.infra.offline_stores.file_source import FileLoggingDestination
+
+    (small.path / "days").mkdir()
+    pq.write_table(_rows(1.0), small.path / "days/day-1.parquet")
+    source = FileSource(name="days", path="days", timestamp_field="event_timestamp", **LABELS)
+    store = _applied(small, source)
+    laboratory = store.get_feature_view("laboratory")
+    for path in ("days", "days/logs"):
+        logging = LoggingConfig(destination=FileLoggingDestination(path=path))
+        store.apply([FeatureService(name="risk", features=[laboratory], logging_config=logging, **LABELS)])
+        before = _contents(small.path / "days")
+        with pytest.raises(WrongQuestion, match="is what data_source:days reads"):
+            store.write_logged_features(logs=_rows(1.0), source=store.get_feature_service("risk"))
+        assert _contents(small.path / "days") == before
 
 
 def test_an_export_below_what_governs_is_refused(tmp_path: Path) -> None:
