@@ -18,6 +18,7 @@ from governance.assets import Definitions
 from governance.decide import decide
 from governance.verdict import Verdict
 from lineage.recorder import Act, Subject
+from lineage.records import StoredRecord
 
 TEARDOWN = "teardown"
 """What the record of a teardown says where a decision names its gate."""
@@ -66,9 +67,13 @@ class ApplyGate:
         refuse_shadowed_modules(self._parts.settings.repo)
         return definitions.digest, self.verdict(definitions)
 
-    def record(self, verdict: Verdict) -> None:
-        """Record the decision on a commit, whatever it is. Raises Denied where it is no."""
-        self._parts.recorder.record(self._act(verdict))
+    def record(self, verdict: Verdict, *, version: str | None = None) -> None:
+        """Record the decision on a commit, whatever it is. Raises Denied where it is no.
+
+        :param version: name of the registry's version that is committed where it is yes
+        """
+        decision = verdict.as_json() if version is None else {**verdict.as_json(), "registry": version}
+        self._parts.recorder.record(self._decision(verdict.definitions, decision))
         verdict.enforce()
 
     def record_teardown(self, definitions: str) -> None:
@@ -86,7 +91,7 @@ class ApplyGate:
             decision = record.predicate
             if decision["gate"] == TEARDOWN:
                 return None
-            if decision["gate"] == "apply" and decision["outcome"] == "allow":
+            if _let_in(decision):
                 return str(decision["definitions"])
         return None
 
@@ -99,9 +104,6 @@ class ApplyGate:
         if not verdict.allowed:
             self.record(verdict)
 
-    def _act(self, verdict: Verdict) -> Act:
-        return self._decision(verdict.definitions, verdict.as_json())
-
     def _decision(self, definitions: str, verdict: Mapping[str, Any]) -> Act:
         project = self._parts.settings.project
         return Act(
@@ -110,6 +112,16 @@ class ApplyGate:
             subjects=(Subject(_subject_name(project), "definitions-sha256", definitions),),
             predicate={**verdict, "project": project, "repository": git_state(self._parts.settings.repo)},
         )
+
+
+def commits(parts: Provender) -> tuple[StoredRecord, ...]:
+    """The recorded decisions that let a version of the registry in, and the teardowns, oldest first."""
+    records = parts.records.by_subject_name(_subject_name(parts.settings.project), "decision")
+    return tuple(one for one in records if _let_in(one.predicate) or one.predicate["gate"] == TEARDOWN)
+
+
+def _let_in(decision: Mapping[str, Any]) -> bool:
+    return bool(decision["gate"] == "apply" and decision["outcome"] == "allow")
 
 
 def _subject_name(project: str) -> str:

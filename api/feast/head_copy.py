@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RepoConfig
-from google.protobuf.message import DecodeError
 
 from api.assembly import Provender, opened
 from api.feast import registry_head
 from api.feast.denial import FeastRefused
-from api.feast.gate import ApplyGate
+from api.feast.gate import TEARDOWN, ApplyGate, commits
+from api.feast.registry_version import read_version
 from api.settings import Settings
 from governance.assets import Definitions
 from governance.canonical import Json
@@ -34,18 +33,23 @@ class Head:
 
 def read_only_head(settings: Settings, config: RepoConfig) -> Head:
     """The head. Raises AnswerIsNo where it is not as it was written or not what the last decision let in."""
+    directory = registry_directory(settings, config)
+    if not (directory / "head.json").exists() and not (directory / "next.json").exists():
+        return Head(None)
+    file = getattr(config.registry, "governance", None)
+    parts = opened(settings.repo, file, create=False)
+    return _allowed(directory, parts)
+
+
+def registry_directory(settings: Settings, config: RepoConfig) -> Path:
+    """Where the governed registry of ``config`` lies. Raises ConfigurationError where there is none."""
     path = config.registry.path
     if config.registry.registry_store_type is None or not path or "://" in path:
         raise ConfigurationError(
             f"The registry of {settings.repo} is not governed, or not in a directory. Expected"
             " `registry: registry_store_type: api.feast.GovernedRegistryStore` and a directory as `path:`."
         )
-    directory = settings.repo / path
-    if not (directory / "head.json").exists() and not (directory / "next.json").exists():
-        return Head(None)
-    file = getattr(config.registry, "governance", None)
-    parts = opened(settings.repo, file, create=False)
-    return _allowed(directory, parts)
+    return settings.repo / str(path)
 
 
 def _allowed(directory: Path, parts: Provender) -> Head:
@@ -56,7 +60,7 @@ def _allowed(directory: Path, parts: Provender) -> Head:
         head = registry_head.read_head(directory / name, parts.keys)
         if head is None:
             continue
-        proto = _load(directory, head.object)
+        proto = read_version(directory, head.object)
         definitions = gate.definitions(proto)
         if head.definitions == allowed or (allowed is None and gate.holds_nothing(proto)):
             return Head(definitions, proto, _told(parts, allowed))
@@ -67,21 +71,7 @@ def _allowed(directory: Path, parts: Provender) -> Head:
 
 
 def _told(parts: Provender, definitions: str | None) -> tuple[Mapping[str, Json], ...]:
-    name = f"definitions:{parts.settings.project}"
-    for record in reversed(parts.records.by_subject_name(name, "decision")):
-        one = record.predicate
-        if one["gate"] == "apply" and one["outcome"] == "allow" and one["definitions"] == definitions:
-            return tuple(one["findings"])
+    for record in reversed(commits(parts)):
+        if record.predicate["gate"] != TEARDOWN and record.predicate["definitions"] == definitions:
+            return tuple(record.predicate["findings"])
     return ()
-
-
-def _load(directory: Path, name: str) -> RegistryProto:
-    proto = RegistryProto()
-    try:
-        data = (directory / name).read_bytes()
-        proto.ParseFromString(data)
-    except (OSError, DecodeError) as error:
-        raise FeastRefused(f"The head of registry {directory} names no readable version. Restore it.") from error
-    if name != f"versions/{hashlib.sha256(data).hexdigest()}.pb":
-        raise FeastRefused(f"The registry version {name} no longer has that SHA-256. Restore it from a backup.")
-    return proto

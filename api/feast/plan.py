@@ -17,20 +17,19 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
 from feast import FeatureStore
-from feast.errors import FeastError
 from feast.infra.passthrough_provider import PassthroughProvider
 from feast.infra.registry.registry_store import RegistryStore
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
-from feast.repo_config import FeastConfigError, RepoConfig, load_repo_config
+from feast.repo_config import RepoConfig
 from feast.repo_operations import _get_repo_contents, extract_objects_for_apply_delete, get_repo_files
-from feast.utils import get_default_yaml_file_path
 
+from api.feast.configuration import read_configuration
 from api.feast.definition_sites import definition_sites
 from api.feast.governed import settings_of
 from api.feast.head_copy import Head, read_only_head
 from api.feast.picture import draw
+from api.feast.registry_history import refuse_old_version
 from api.feast.shadowing import refuse_shadowed_modules
 from api.places import repository_places
 from api.settings import Settings
@@ -86,7 +85,8 @@ def propose(repo: Path, *, file: Path | None = None) -> Proposal:
     ``file`` is the configuration, ``feature_store.yaml`` of the repository unless given, as ``feast -f`` takes it.
     """
     repo = repo.resolve()
-    config = _configuration(repo, file)
+    config = read_configuration(repo, file)
+    refuse_old_version(config.registry)
     settings = settings_of(config)
     head = read_only_head(settings, config)
     with _inside(repo), redirect_stdout(sys.stderr):
@@ -106,7 +106,7 @@ def propose(repo: Path, *, file: Path | None = None) -> Proposal:
 
 def registered(repo: Path, *, file: Path | None = None) -> tuple[Definitions, Settings]:
     """What the registry holds now, and the settings. Raises ConfigurationError where nothing was applied yet."""
-    config = _configuration(repo.resolve(), file)
+    config = read_configuration(repo.resolve(), file)
     settings = settings_of(config)
     head = read_only_head(settings, config)
     if head.definitions is None:
@@ -114,18 +114,6 @@ def registered(repo: Path, *, file: Path | None = None) -> tuple[Definitions, Se
             f"The registry of {settings.repo} holds nothing yet, so there is nothing to compare on. Run feast apply."
         )
     return head.definitions, settings
-
-
-def _configuration(repo: Path, file: Path | None) -> RepoConfig:
-    path = (file if file is not None else get_default_yaml_file_path(repo)).resolve()
-    try:
-        return load_repo_config(repo, path)
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"There is no {path}. Expected the configuration of a Feast repository; name one with --repo."
-        ) from error
-    except (ValueError, TypeError, yaml.YAMLError, FeastError, FeastConfigError) as error:
-        raise ConfigurationError(f"Feast cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def _applied(config: RepoConfig, head: Head) -> RegistryProto:

@@ -42,6 +42,7 @@ from api.feast.placed_store import PlacedOfflineStore
 from api.feast.pulled import PullRequest, logs_request, saved_dataset_request
 from api.feast.recordable import recordable, recordable_engine, require_local
 from api.feast.registered_views import require_registered
+from api.feast.registry_history import refuse_old_version
 from api.feast.registry_store import open_stores
 from api.feast.request import RetrievalRequest
 from api.feast.retrieval import Retrieval
@@ -61,6 +62,7 @@ class GovernedProvider(PassthroughProvider):
     def __init__(self, config: RepoConfig) -> None:
         super().__init__(config)
         with told_to_feast():
+            refuse_old_version(config.registry)
             self._parts = parts_of(config)
         config.repo_path = self._parts.settings.repo  # absolute: Feast would follow a change of the working directory
         self._digests = DigestCache(self._parts.settings.repo / "data" / "source-digests.db")

@@ -15,7 +15,6 @@ back, is refused. One project therefore has one registry in one governance datab
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -27,13 +26,14 @@ from feast.infra.registry.registry_store import RegistryStore
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RegistryConfig
 from feast.utils import _utc_now
-from google.protobuf.message import DecodeError
 
 from api.feast.bookkeeping import differ
 from api.feast.denial import FeastRefused, told_to_feast
 from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of_registry
 from api.feast.registry_head import Head, read_head, write_head
+from api.feast.registry_history import RegistryHistory, old_version, refuse_old_version
+from api.feast.registry_version import read_version, version_name
 from governance.errors import ConfigurationError
 from governance.verdict import Verdict
 from lineage.objects import DirectoryObjects
@@ -53,6 +53,7 @@ class GovernedRegistryStore(RegistryStore):
             repo = None if repo_path is None else Path(repo_path)
             self._directory = _directory(registry_config.path, repo or Path())
             self._gate = ApplyGate(parts_of_registry(registry_config, repo))
+            self._old = old_version(registry_config)
         self._objects = DirectoryObjects(self._directory)
         self._handed_out: RegistryProto | None = None
         self._seen: Head | None = None
@@ -79,6 +80,7 @@ class GovernedRegistryStore(RegistryStore):
     def update_registry_proto(self, registry_proto: RegistryProto) -> None:
         """Decide on and commit what Feast made of the registry; on a denial, undo it in Feast's own memory."""
         with self._undoing(registry_proto), self._locked():
+            refuse_old_version(self._config)
             self._refuse_when_outdated()
             before = None if self._seen is None else self._seen.definitions
             definitions, verdict = self._gate.propose(registry_proto, head=before)
@@ -101,6 +103,7 @@ class GovernedRegistryStore(RegistryStore):
     def teardown(self) -> None:
         """Let the head name nothing; every version stays as history."""
         with told_to_feast(), self._locked():
+            refuse_old_version(self._config)
             head = self._settled()
             if head is not None and self._gate.allowed() is not None:
                 self._gate.record_teardown(head.definitions)
@@ -112,12 +115,12 @@ class GovernedRegistryStore(RegistryStore):
         proto.version_id = str(uuid.uuid4())
         proto.last_updated.FromDatetime(_utc_now())
         data = proto.SerializeToString(deterministic=True)
-        name = f"versions/{hashlib.sha256(data).hexdigest()}.pb"
+        name = version_name(data)
         self._objects.create_bytes(name, data)
         head = Head(name, definitions, self._gate.policy_digest())
         write_head(self._directory / _NEXT, head, self._gate.parts.keys)
         if verdict is not None:
-            self._gate.record(verdict)
+            self._gate.record(verdict, version=name)
         self._complete()
         self._handed_out, self._seen = proto, head
 
@@ -135,11 +138,19 @@ class GovernedRegistryStore(RegistryStore):
     def _head(self) -> Head | None:
         """The head. Raises FeastRefused where it is not the one that the last decision let in."""
         with told_to_feast():
+            if self._old is not None:
+                return self._as_it_was(self._old)
             head = self._read(_HEAD)
             if self._agrees(head, self._gate.allowed()):
                 return head
             with self._locked():  # a commit that is under way ends first
                 return self._settled()
+
+    def _as_it_was(self, definitions: str) -> Head:
+        history = RegistryHistory(self._gate.parts, self._directory)
+        version = history.named(definitions)
+        history.proto(version)  # raises where it is not what was let in
+        return Head(str(version.object), version.definitions, version.policy)
 
     def _settled(self) -> Head | None:
         """The head, for who holds the lock; a commit that a crash cut off after its decision is completed."""
@@ -166,20 +177,7 @@ class GovernedRegistryStore(RegistryStore):
         return read_head(self._directory / name, self._gate.parts.keys)
 
     def _load(self, head: Head) -> RegistryProto:
-        proto = RegistryProto()
-        try:
-            data = self._objects.read(head.object)
-            proto.ParseFromString(data)
-        except (OSError, DecodeError) as error:
-            raise FeastRefused(
-                f"The head of registry {self._directory} names no readable version ({error}). Restore it from a backup."
-            ) from error
-        if head.object != f"versions/{hashlib.sha256(data).hexdigest()}.pb":
-            raise FeastRefused(
-                f"The registry version {head.object} was changed behind our back: its bytes no longer have that"
-                " SHA-256. Restore it from a backup and find out who edited it."
-            )
-        return proto
+        return read_version(self._directory, head.object)
 
     @contextmanager
     def _undoing(self, proto: RegistryProto) -> Iterator[None]:

@@ -23,7 +23,7 @@ from api.assembly import Provender
 from api.feast.caller import current_caller
 from api.feast.judging import Judging
 from api.feast.recorded_question import RecordedQuestion, recorded_question
-from api.feast.registry_history import version_defining
+from api.feast.registry_history import RegistryHistory
 from api.feast.retrieval import Retrieval
 from api.feast.sources import pinning, standing_of
 from governance.assets import Input
@@ -142,12 +142,8 @@ def _then(parts: Provender, manifest: RecordedManifest) -> Iterator[_Then]:
     settings = parts.settings
     store = FeatureStore(repo_path=str(settings.repo))
     today, config = store.registry, store.config.registry
-    proto = version_defining(
-        str(manifest.document["definitions"]),
-        directory=settings.repo / str(config.path),
-        project=settings.project,
-        repo=settings.repo,
-    )
+    history = RegistryHistory(parts, settings.repo / str(config.path))
+    proto = history.defining(str(manifest.document["definitions"]))
     if proto is None:
         yield _Then(store, kept=False, today=today)
         return

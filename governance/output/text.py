@@ -25,7 +25,12 @@ def _changes(plan: Plan) -> Iterator[str]:
         yield f"feast apply would change no definition of {plan.project}."
         return
     yield f"feast apply would change {plan.project}:"
-    for one in plan.changes:
+    yield from changes_text(plan.changes)
+
+
+def changes_text(changes: Iterable[Change]) -> Iterator[str]:
+    """One line for each object, and one for each of its details."""
+    for one in changes:
         yield _change(one)
         yield from (f"      {detail}" for detail in one.details)
 

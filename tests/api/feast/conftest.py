@@ -19,6 +19,7 @@ import yaml
 
 from api.assembly import Provender, opened
 from lineage.records import StoredRecord
+from tests.answers import Answer
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "feature_repo"
@@ -167,6 +168,22 @@ def repository(make_repository: Callable[..., Repository]) -> Repository:
 @pytest.fixture
 def applied(repository: Repository) -> tuple[Repository, Any]:
     return repository, repository.apply()
+
+
+@pytest.fixture
+def provender(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """The command in this process: the same code, without ten seconds of imports."""
+    from api.cli.main import main
+
+    def run(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["provender", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr()
+        return Answer(int(stopped.value.code or 0), said.out, said.err)
+
+    return run
 
 
 @pytest.fixture(autouse=True)

@@ -5,50 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from governance.canonical import json_sha256
+from tests.answers import Answer
 
 ROOT = Path(__file__).resolve().parents[3]
 REFUSED = ROOT / "feature_repo" / "variants" / "refused"
 
 PROJECT = "from feast import Project\nother = Project(name='other')\n"
 LOWERED = "levels: {ownership.owner: {apply: warn}}\n"
-
-
-@dataclass
-class Answer:
-    """What a command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def provender(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """The command in this process: the same code, without ten seconds of imports."""
-    from api.cli.main import main
-
-    def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["provender", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        said = capsys.readouterr()
-        return Answer(int(stopped.value.code or 0), said.out, said.err)
-
-    return run
 
 
 def _files(place: Path) -> dict[str, str]:
@@ -102,7 +72,8 @@ def test_plan_and_apply_give_the_same_verdict_and_plan_touches_nothing(
         assert decisions == []
         return
     (decision,) = decisions
-    verdict = {name: value for name, value in decision.items() if name not in ("project", "repository", "recorded")}
+    beside = ("project", "repository", "registry", "recorded")
+    verdict = {name: value for name, value in decision.items() if name not in beside}
     assert answer.document["verdict"] == json_sha256(verdict)
 
 
@@ -236,7 +207,7 @@ def test_a_registry_whose_version_is_gone_is_refused(applied: Any, provender: Ca
     (repository.path / "data/registry" / repository.head["object"]).unlink()
     answer = provender("plan", "--repo", repository.path)
     assert answer.code == 1
-    assert "names no readable version" in answer.err
+    assert "has no readable version" in answer.err
 
 
 def test_what_a_repository_prints_stays_out_of_the_document(repository: Any, provender: Callable[..., Answer]) -> None:
