@@ -116,6 +116,20 @@ class GovernedProvider(PassthroughProvider):
                 store.decide(ApplyGate(self._parts))
         super().update_infra(*args, **kwargs)
 
+    def teardown_infra(self, *args: Any, **kwargs: Any) -> None:
+        """Take infrastructure down, and let the registry go as a whole afterwards. Raises FeastRefused."""
+        stores = open_stores(self.repo_config.registry)
+        with told_to_feast():
+            for store in stores:
+                self._refuse_other_repository(store.gate.parts.settings.repo)
+                store.begin_teardown()
+        try:
+            super().teardown_infra(*args, **kwargs)
+        except BaseException:
+            for store in stores:
+                store.abandon_teardown()
+            raise
+
     def get_historical_features(
         self,
         config: RepoConfig,

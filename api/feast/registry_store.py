@@ -17,8 +17,9 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
 
@@ -34,8 +35,9 @@ from api.feast.governed import parts_of_registry
 from api.feast.registry_head import Head, read_head, write_head
 from api.feast.registry_history import RegistryHistory, old_version, refuse_old_version
 from api.feast.registry_version import read_version, version_name
+from governance.assets import Definitions
 from governance.errors import ConfigurationError
-from governance.verdict import Verdict
+from governance.plan import Action, changes
 from lineage.objects import DirectoryObjects
 
 _HEAD, _NEXT = "head.json", "next.json"
@@ -57,6 +59,7 @@ class GovernedRegistryStore(RegistryStore):
         self._objects = DirectoryObjects(self._directory)
         self._handed_out: RegistryProto | None = None
         self._seen: Head | None = None
+        self._torn_down: _Teardown | None = None
         _OPEN.add(self)
 
     @property
@@ -71,6 +74,10 @@ class GovernedRegistryStore(RegistryStore):
     def get_registry_proto(self) -> RegistryProto:
         """The registry as the head names it. Raises FileNotFoundError before the first commit."""
         head = self._head()
+        if self._torn_down is not None and head == self._seen:
+            self._handed_out = self._torn_down.left
+            return self._handed_out
+        self._torn_down = None
         if head is None:
             raise FileNotFoundError(f'Registry not found at path "{self._directory}". Have you run "feast apply"?')
         proto = self._load(head)
@@ -82,12 +89,19 @@ class GovernedRegistryStore(RegistryStore):
         with self._undoing(registry_proto), self._locked():
             refuse_old_version(self._config)
             self._refuse_when_outdated()
+            if self._torn_down is not None:
+                self._remove(registry_proto, self._torn_down)
+                return
             before = None if self._seen is None else self._seen.definitions
             definitions, verdict = self._gate.propose(registry_proto, head=before)
             if verdict is not None and not verdict.allowed:
                 self._gate.record(verdict)  # raises
             if definitions != before or self._seen is None or differ(registry_proto, self._load(self._seen)):
-                self._write(registry_proto, definitions, verdict)
+                self._write(
+                    registry_proto,
+                    definitions,
+                    lambda name: None if verdict is None else self._gate.record(verdict, version=name),
+                )
 
     def decide(self, gate: ApplyGate) -> None:
         """Decide on the registry that Feast has in hand, before it touches infrastructure. Raises FeastDenied.
@@ -98,7 +112,24 @@ class GovernedRegistryStore(RegistryStore):
         if self._handed_out is not None:
             with self._undoing(self._handed_out):
                 self._refuse_when_outdated()
+                if self._torn_down is not None:
+                    raise _cut_off(self._directory)
                 gate.decide(self._handed_out)
+
+    def begin_teardown(self) -> None:
+        """Hold back what Feast removes from here on, one object after the other, until nothing is left.
+
+        A registry that is being taken apart is not judged at every step, where a source may be gone before what reads
+        it. Until the last step nothing is written: a teardown that is cut off leaves the registry whole.
+        """
+        head = self._head()
+        if head is not None:
+            proto = self._load(head)
+            self._seen, self._torn_down = head, _Teardown(self._gate.definitions(proto), proto)
+
+    def abandon_teardown(self) -> None:
+        """The registry stays as it is."""
+        self._torn_down = None
 
     def teardown(self) -> None:
         """Let the head name nothing; every version stays as history."""
@@ -110,8 +141,18 @@ class GovernedRegistryStore(RegistryStore):
             (self._directory / _HEAD).unlink(missing_ok=True)
             self._seen = None
 
-    def _write(self, proto: RegistryProto, definitions: str, verdict: Verdict | None) -> None:
-        """Commit: the version, the head beside the old one, the decision, and last of all the head in its place."""
+    def _remove(self, proto: RegistryProto, teardown: _Teardown) -> None:
+        now = self._gate.definitions(proto)
+        if any(change.action is not Action.REMOVE for change in changes(teardown.before, now)):
+            raise _cut_off(self._directory)
+        if any(project.spec.name == now.project for project in proto.projects):  # Feast removes it last
+            self._handed_out, self._torn_down = proto, _Teardown(teardown.before, proto)
+            return
+        self._write(proto, now.digest, lambda _: self._gate.record_teardown(teardown.before.digest))
+        self._torn_down = None
+
+    def _write(self, proto: RegistryProto, definitions: str, record: Callable[[str], None]) -> None:
+        """Commit: the version, the head beside the old one, the record, and last of all the head in its place."""
         proto.version_id = str(uuid.uuid4())
         proto.last_updated.FromDatetime(_utc_now())
         data = proto.SerializeToString(deterministic=True)
@@ -119,8 +160,7 @@ class GovernedRegistryStore(RegistryStore):
         self._objects.create_bytes(name, data)
         head = Head(name, definitions, self._gate.policy_digest())
         write_head(self._directory / _NEXT, head, self._gate.parts.keys)
-        if verdict is not None:
-            self._gate.record(verdict, version=name)
+        record(name)
         self._complete()
         self._handed_out, self._seen = proto, head
 
@@ -158,7 +198,7 @@ class GovernedRegistryStore(RegistryStore):
         if self._agrees(head, allowed):
             return head
         coming = self._read(_NEXT)
-        if coming is not None and coming.definitions == allowed:
+        if coming is not None and self._agrees(coming, allowed):
             self._complete()
             return coming
         raise FeastRefused(
@@ -186,6 +226,7 @@ class GovernedRegistryStore(RegistryStore):
             with told_to_feast():
                 yield
         except BaseException:
+            self._torn_down = None
             empty = RegistryProto(registry_schema_version=proto.registry_schema_version)
             proto.Clear()  # first of all: what was refused must not stay, even where the head cannot be read
             self._seen = self._head()
@@ -206,6 +247,22 @@ class GovernedRegistryStore(RegistryStore):
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+@dataclass(frozen=True)
+class _Teardown:
+    """A teardown under way."""
+
+    before: Definitions
+    left: RegistryProto
+    """What Feast has not removed yet, as it has it in hand."""
+
+
+def _cut_off(directory: Path) -> FeastRefused:
+    return FeastRefused(
+        f"A teardown of the registry {directory} was cut off in this process. Nothing was removed from the registry"
+        " or written to it; run the teardown again, or repeat what you were doing."
+    )
 
 
 def open_stores(registry_config: RegistryConfig) -> tuple[GovernedRegistryStore, ...]:

@@ -256,6 +256,88 @@ def test_teardown_keeps_every_version(applied: Any) -> None:
     assert not (repository.path / "data/registry/head.json").exists()
 
 
+def _decided(repository: Any) -> list[tuple[str, str]]:
+    return [(one["gate"], one["outcome"]) for one in repository.predicates("decision")]
+
+
+def test_a_teardown_is_one_record_whatever_order_feast_removes_objects_in(applied: Any) -> None:
+    from feast import PushSource
+
+    repository, store = applied
+    export, view = _view(store)
+    pushed = PushSource(name="pushed", batch_source=export, owner=OWNER, tags=TAGS)
+    view.batch_source, view.stream_source = export, pushed
+    store.apply([view, pushed, export])
+    before = repository.head
+    store.teardown()
+    assert _decided(repository) == [("apply", "allow"), ("apply", "allow"), ("teardown", "allow")]
+    assert repository.predicates("decision")[-1]["definitions"] == before["definitions"]
+    assert (repository.path / "data/registry" / before["object"]).exists()
+    assert repository.store().list_data_sources() == []
+    again = repository.apply()
+    assert _names(again) == {"laboratory", "demographics"}
+
+
+def test_a_teardown_that_is_cut_off_leaves_the_registry_whole(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from feast.infra.registry.registry import Registry
+
+    repository, store = applied
+    before = repository.head
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as crash:
+        crash.setattr(Registry, "delete_entity", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.teardown()
+    assert repository.head == before
+    assert _names(repository.store()) == {"laboratory", "demographics"}
+    assert _decided(repository) == [("apply", "allow")]
+    with pytest.raises(AnswerIsNo, match="was cut off in this process"):
+        store.apply(_view(store))
+    assert _names(store) == {"laboratory", "demographics"}
+    store.apply(_view(store))
+    assert _names(repository.store()) == {"laboratory", "demographics", "follow_up"}
+
+
+def test_a_teardown_whose_infrastructure_stays_takes_no_definition_away(
+    applied: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from feast.infra.online_stores.sqlite import SqliteOnlineStore
+
+    repository, store = applied
+
+    def busy(*_: Any, **__: Any) -> None:
+        raise OSError(16, "busy")
+
+    with monkeypatch.context() as crash:
+        crash.setattr(SqliteOnlineStore, "teardown", busy)
+        with pytest.raises(OSError, match="busy"):
+            store.teardown()
+    store.apply(_view(store))
+    assert _names(repository.store()) == {"laboratory", "demographics", "follow_up"}
+    store.teardown()
+    assert repository.store().list_entities() == []
+
+
+def test_a_teardown_cut_off_after_its_record_is_completed(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from api.feast.registry_store import GovernedRegistryStore
+
+    repository, store = applied
+
+    def killed(_store: GovernedRegistryStore) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as crash:
+        crash.setattr(GovernedRegistryStore, "_complete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.teardown()
+    assert _decided(repository)[-1] == ("teardown", "allow")
+    assert repository.store().list_feature_views() == []
+    assert _names(repository.apply()) == {"laboratory", "demographics"}
+
+
 def test_a_head_that_was_deleted_is_noticed(applied: Any) -> None:
     repository, store = applied
     (repository.path / "data/registry/head.json").unlink()
