@@ -29,7 +29,7 @@ from api.feast.offline_files import (
     state_written,
 )
 from api.feast.offline_writes import OfflineWrite
-from api.feast.own_files import refuse_own_files, refuse_sources
+from api.feast.own_files import refuse_own_files, refuse_sources, sources_of
 from api.feast.retrieval import Retrieval
 from governance.assets import Input
 from governance.decide import ONLINE_STORE
@@ -56,7 +56,9 @@ class FileActs:
         if service.logging_config is None:
             raise NotOffered(f"The feature service {service.name} has no logging_config. Give it one that names files.")
         place, rows = service.logging_config.destination, logged_rows(logs)
-        refuse_sources(places_touched(place, self._repo), self.judging.definitions_now())
+        definitions, touched = self.judging.definitions_now(), places_touched(place, self._repo)
+        # logs may be queried as a data source; rows of features they do not become
+        refuse_sources(touched, definitions, besides=sources_of(place_written(place, self._repo), definitions))
         self._append(
             "write_logged_features",
             f"feature_service:{service.name}",

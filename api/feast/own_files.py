@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,6 +17,7 @@ from governance.places import file_place
 from lineage.sources.files import WILDCARDS, glob_root
 
 _OWN_ROLES = ("registry", "database", "objects", "keys", "checkpoints", "online_store")
+_READERS = ("data_source", *VIEW_KINDS)
 _BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 
 
@@ -34,15 +35,31 @@ def refuse_own_files(places: Iterable[str], settings: Settings, config: RepoConf
                 )
 
 
-def refuse_sources(written: Iterable[str], definitions: Definitions) -> None:
-    """Raise NotOffered where a place written to is, holds, or lies in what a data source of ``definitions`` reads."""
+def refuse_sources(written: Collection[str], definitions: Definitions, *, besides: Collection[str] = ()) -> None:
+    """Raise NotOffered where a place written to is, holds, or lies in what a data source of ``definitions`` reads.
+
+    :param besides: keys of data sources of which that is no matter
+    """
     for asset in definitions.assets:
-        for own in asset.places if asset.kind in ("data_source", *VIEW_KINDS) else ():
+        if asset.kind not in _READERS or asset.key in besides:
+            continue
+        for own in asset.places:
             if any(overlap(place, own) for place in written):
                 raise NotOffered(
                     f"{own} is what {asset.key} reads, so nothing else is written there. Name another place;"
                     " write_to_offline_store() adds rows to a source."
                 )
+
+
+def sources_of(place: str, definitions: Definitions) -> frozenset[str]:
+    """Keys of the data sources that are ``place`` itself, and whose rows no view (or push source) is given."""
+    readers = (asset for asset in definitions.assets if asset.kind in _READERS)
+    read = {given.key for asset in readers for given in asset.inputs}
+    return frozenset(
+        asset.key
+        for asset in definitions.assets
+        if asset.kind == "data_source" and asset.key not in read and set(map(_plain, asset.places)) == {_plain(place)}
+    )
 
 
 def overlap(one: str, other: str) -> bool:

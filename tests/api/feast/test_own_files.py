@@ -177,23 +177,46 @@ def test_a_source_or_log_that_lies_in_what_governs_is_not_written(small: Small) 
     assert _contents(small.path / "data/objects") == before
 
 
-def test_a_log_that_lies_among_the_files_of_a_source_is_not_written(small: Small) -> None:
-    from feast import FeatureService, FileSource
+def _logged(store: Any, path: str) -> None:
+    from feast import FeatureService
     from feast.feature_logging import LoggingConfig
     from feast.infra.offline_stores.file_source import FileLoggingDestination
 
-    (small.path / "days").mkdir()
-    pq.write_table(_rows(1.0), small.path / "days/day-1.parquet")
-    source = FileSource(name="days", path="days", timestamp_field="event_timestamp", **LABELS)
-    store = _applied(small, source)
+    logging = LoggingConfig(destination=FileLoggingDestination(path=path))
     laboratory = store.get_feature_view("laboratory")
-    for path in ("days", "days/logs"):
-        logging = LoggingConfig(destination=FileLoggingDestination(path=path))
-        store.apply([FeatureService(name="risk", features=[laboratory], logging_config=logging, **LABELS)])
-        before = _contents(small.path / "days")
-        with pytest.raises(WrongQuestion, match="is what data_source:days reads"):
-            store.write_logged_features(logs=_rows(1.0), source=store.get_feature_service("risk"))
-        assert _contents(small.path / "days") == before
+    store.apply([FeatureService(name="risk", features=[laboratory], logging_config=logging, **LABELS)])
+    store.write_logged_features(logs=_rows(1.0), source=store.get_feature_service("risk"))
+
+
+def _days(small: Small, name: str = "days") -> Any:
+    """A directory of one file, and the source that reads it."""
+    from feast import FileSource
+
+    (small.path / name).mkdir()
+    pq.write_table(_rows(1.0), small.path / name / "day-1.parquet")
+    return FileSource(name=name, path=name, timestamp_field="event_timestamp", **LABELS)
+
+
+def test_a_log_never_becomes_rows_of_features(small: Small) -> None:
+    from feast import Field
+    from feast.types import Float64, Int64
+
+    source = _days(small)
+    schema = [Field(name="patient_id", dtype=Int64), Field(name="rate", dtype=Float64)]
+    store = _applied(small, source, view("daily", source, [entity("patient", "patient_id")], schema))
+    for path in ("days", "days/logs", "sources"):
+        before = _contents(small.path / "days"), _contents(small.path / "sources")
+        with pytest.raises(WrongQuestion, match=r"is what .* reads"):
+            _logged(store, path)
+        assert (_contents(small.path / "days"), _contents(small.path / "sources")) == before
+
+
+def test_a_log_may_be_queried_as_a_source_of_its_own_but_joins_no_other(small: Small) -> None:
+    store = _applied(small, _days(small), _days(small, "served"))
+    _logged(store, "served")
+    assert len(_contents(small.path / "served")) == 2
+    with pytest.raises(WrongQuestion, match="is what data_source:days reads"):
+        _logged(store, "days/logs")
 
 
 def test_an_export_below_what_governs_is_refused(tmp_path: Path) -> None:
