@@ -11,12 +11,12 @@ import pandas as pd
 import pyarrow as pa
 from feast.feature_view import FeatureView
 from feast.infra.registry.base_registry import BaseRegistry
-from feast.on_demand_feature_view import OnDemandFeatureView
 
 from api.feast.denial import NotOffered
 from api.feast.entity_source import queried_schema, queried_sources
 from api.feast.projections import in_order
 from api.feast.request import RetrievalRequest
+from api.feast.requested_on_demand import requested_on_demand
 from governance.errors import ConfigurationError
 from lineage.canonical_table import ROW
 from lineage.entity_rows import has_rows
@@ -45,7 +45,7 @@ def asked(
     _refuse_unknown_rows(entity_rows, ours=ours)
     query = parsed(entity_rows) if isinstance(entity_rows, str) else None
     queried = {} if query is None else queried_sources(query, registry, project)
-    on_demand = tuple(OnDemandFeatureView.get_requested_odfvs(list(refs), project, registry))
+    on_demand = requested_on_demand(refs, registry, project)
     return RetrievalRequest(
         in_order(refs, on_demand),
         tuple(view for view in views if isinstance(view, FeatureView)),

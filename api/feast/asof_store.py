@@ -20,7 +20,6 @@ from feast.feature_logging import LoggingConfig, LoggingSource
 from feast.feature_view import FeatureView
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
 from feast.infra.registry.base_registry import BaseRegistry
-from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from feast.utils import compute_non_entity_date_range
 
@@ -31,6 +30,7 @@ from api.feast.feature_refs import view_and_feature
 from api.feast.offline_files import Staging, append_logs, append_to_source, logged_rows
 from api.feast.on_demand import for_many_rows
 from api.feast.own_acts import refuse_outside_acts
+from api.feast.requested_on_demand import requested_on_demand
 from api.feast.source_rows import column_types, dataset_of, refuse_unreadable
 from lineage.asof import FeatureTable, point_in_time_join
 from lineage.asof_range import features_in_range
@@ -85,7 +85,7 @@ class AsofOfflineStore(OfflineStore):
         """
         refuse_outside_acts("AsofOfflineStore.get_historical_features()")
         repo, limits = _repo(config), limits_of(config)
-        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        on_demand = list(requested_on_demand(feature_refs, registry, project))
         keys = sorted({key for view in feature_views for key in join_keys(view)})
 
         def tables() -> list[FeatureTable]:
