@@ -20,7 +20,7 @@ def repository_places(settings: Settings) -> dict[str, tuple[str, ...]]:
     places = {
         # without the key, Feast makes an SQLite file
         "online_store": online_places(settings.document.get("online_store", "sqlite"), repo),
-        "registry": _registry_places(settings.document.get("registry"), repo),
+        "registry": _registry_places(settings),
         "database": (sql_place(settings.database, base=repo),),
         "objects": (objects_place(settings),),
         "checkpoints": (file_place(settings.checkpoints, base=repo),),
@@ -70,11 +70,13 @@ def _offline_places(block: Any, repo: Path) -> dict[str, tuple[str, ...]]:
     return places
 
 
-def _registry_places(block: Any, repo: Path) -> tuple[str, ...]:
-    path = _mapping("registry", block or {}, key="path").get("path")
+def _registry_places(settings: Settings) -> tuple[str, ...]:
+    path = _mapping("registry", settings.document.get("registry") or {}, key="path").get("path")
     if not isinstance(path, str) or not path:
         raise ConfigurationError("`registry:` names no path. Expected a directory such as data/registry.")
-    return (place_of(path, base=repo),)
+    if path.startswith("s3://"):
+        return (s3_place(path, endpoint=settings.s3_endpoint),)
+    return (place_of(path, base=settings.repo),)
 
 
 def _mapping(name: str, block: Any, *, key: str) -> Mapping[str, Any]:

@@ -90,6 +90,8 @@ class Policy:
     """The file, as messages print it."""
     sha256: str
     """Hex SHA-256 of the exact bytes of the file."""
+    content: bytes = field(repr=False)
+    """Those bytes."""
     zones: Zones
     labels: Mapping[str, LabelType]
     """Built-in and declared labels, by name."""

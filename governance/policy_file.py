@@ -76,6 +76,7 @@ def parse_policy(content: bytes, *, name: str) -> Policy:
     return Policy(
         name=name,
         sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
         zones=zones,
         labels=labels,
         rules=rules,

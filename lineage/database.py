@@ -69,21 +69,21 @@ def database_errors() -> Iterator[None]:
         raise _unreachable(error) from error
 
 
-def create_tables(engine: Engine) -> None:
-    """Create the tables of ``metadata`` that are missing; several processes may do so at once."""
+def create_tables(engine: Engine, tables: MetaData = metadata) -> None:
+    """Create those of ``tables`` that are missing; several processes may do so at once."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        metadata.create_all(connection)
+        tables.create_all(connection)
         connection.commit()
 
 
-def _tell(context: ExceptionContext) -> None:
+def _tell(context: ExceptionContext) -> DatabaseUnreachable | None:
     """Let a database that cannot be reached, read or written be told in one sentence, whoever asked it."""
-    if isinstance(context.sqlalchemy_exception, OperationalError):
-        context.chained_exception = _unreachable(context.sqlalchemy_exception)
+    error = context.sqlalchemy_exception
+    return _unreachable(error) if isinstance(error, OperationalError) else None
 
 
 def _unreachable(error: SQLAlchemyError) -> DatabaseUnreachable:

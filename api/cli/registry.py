@@ -63,6 +63,17 @@ def as_of(
 
 
 @app.command()
+def policy(
+    version: Annotated[str, typer.Argument(help=_NAMED)] = "head",
+    repo: RepoOption = HERE,
+    feature_store_yaml: FileOption = None,
+) -> None:
+    """Print the policy file that allowed a version, byte for byte."""
+    history = _history(repo, feature_store_yaml)
+    sys.stdout.buffer.write(history.policy(history.named(version)))
+
+
+@app.command()
 def diff(
     old: Annotated[str, typer.Argument(metavar="OLD", help=_NAMED)],
     new: Annotated[str, typer.Argument(metavar="NEW", help=_NAMED)] = "head",

@@ -16,6 +16,7 @@ from api.places import repository_places
 from api.repository import git_state
 from governance.assets import Definitions
 from governance.decide import decide
+from governance.policy import Policy
 from governance.verdict import Verdict
 from lineage.recorder import Act, Subject
 from lineage.records import StoredRecord
@@ -35,9 +36,9 @@ class ApplyGate:
         """The parts of the repository whose gate this is."""
         return self._parts
 
-    def policy_digest(self) -> str:
-        """SHA-256 of the policy file as it stands now. Raises PolicyError."""
-        return self._parts.policy().sha256
+    def policy(self) -> Policy:
+        """The policy as its file stands now. Raises PolicyError."""
+        return self._parts.policy()
 
     def definitions(self, proto: RegistryProto) -> Definitions:
         """The picture of a registry."""
@@ -45,8 +46,7 @@ class ApplyGate:
 
     def verdict(self, definitions: Definitions) -> Verdict:
         """What ``feast apply`` of these definitions would be told. Raises PolicyError."""
-        places = repository_places(self._parts.settings)
-        return decide(definitions, self._parts.policy(), gate="apply", places=places, today=datetime.now(UTC).date())
+        return self._verdict(definitions, self.policy())
 
     def decide(self, proto: RegistryProto) -> None:
         """Refuse a proposed registry before anything is touched. A denial is recorded; raises Denied.
@@ -56,7 +56,7 @@ class ApplyGate:
         refuse_shadowed_modules(self._parts.settings.repo)  # a shadowed file may look like no change at all
         self.enforce(self.verdict(self.definitions(proto)))
 
-    def propose(self, proto: RegistryProto, *, head: str | None) -> tuple[str, Verdict | None]:
+    def propose(self, proto: RegistryProto, *, head: str | None, policy: Policy) -> tuple[str, Verdict | None]:
         """The definition version of what is about to be committed, and the verdict, if it changes a definition.
 
         Whoever commits it hands the verdict to :meth:`record` first.
@@ -65,7 +65,7 @@ class ApplyGate:
         if not _changes_something(definitions, head):
             return definitions.digest, None
         refuse_shadowed_modules(self._parts.settings.repo)
-        return definitions.digest, self.verdict(definitions)
+        return definitions.digest, self._verdict(definitions, policy)
 
     def record(self, verdict: Verdict, *, version: str | None = None) -> None:
         """Record the decision on a commit, whatever it is. Raises Denied where it is no.
@@ -81,7 +81,7 @@ class ApplyGate:
 
         :param definitions: version of what the registry held
         """
-        verdict = {"gate": TEARDOWN, "outcome": "allow", "policy": self.policy_digest(), "definitions": definitions}
+        verdict = {"gate": TEARDOWN, "outcome": "allow", "policy": self.policy().sha256, "definitions": definitions}
         self._parts.recorder.record(self._decision(definitions, {**verdict, "findings": [], "exempted": []}))
 
     def allowed(self) -> str | None:
@@ -103,6 +103,10 @@ class ApplyGate:
         """Go on where the act is allowed. A denial is recorded; raises Denied."""
         if not verdict.allowed:
             self.record(verdict)
+
+    def _verdict(self, definitions: Definitions, policy: Policy) -> Verdict:
+        places = repository_places(self._parts.settings)
+        return decide(definitions, policy, gate="apply", places=places, today=datetime.now(UTC).date())
 
     def _decision(self, definitions: str, verdict: Mapping[str, Any]) -> Act:
         project = self._parts.settings.project

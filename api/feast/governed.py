@@ -18,9 +18,16 @@ from governance.policy_file import load_policy
 
 def parts_of_registry(config: RegistryConfig, repo: Path | str | None) -> Provender:
     """The parts that ``registry: governance:`` leads to. Raises WrongQuestion."""
+    settings_of_registry(config, repo)
+    return opened(*_named(config, repo))
+
+
+def settings_of_registry(config: RegistryConfig, repo: Path | str | None) -> Settings:
+    """The settings alone; nothing is opened. Raises WrongQuestion."""
     repo, file = _named(config, repo)
-    _check(load_settings(repo, file=file))
-    return opened(repo, file)
+    settings = load_settings(repo, file=file)
+    _check(settings)
+    return settings
 
 
 def parts_of(config: RepoConfig) -> Provender:

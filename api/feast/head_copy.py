@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RepoConfig
 
 from api.assembly import Provender, opened
-from api.feast import registry_head
 from api.feast.denial import FeastRefused
 from api.feast.gate import TEARDOWN, ApplyGate, commits
+from api.feast.registry_head import HEAD, NEXT, SignedHead
+from api.feast.registry_refs import registry_refs
 from api.feast.registry_version import read_version
 from api.settings import Settings
 from governance.assets import Definitions
 from governance.canonical import Json
 from governance.errors import ConfigurationError
+from lineage.refs import Refs
 
 
 @dataclass(frozen=True)
@@ -33,39 +34,38 @@ class Head:
 
 def read_only_head(settings: Settings, config: RepoConfig) -> Head:
     """The head. Raises AnswerIsNo where it is not as it was written or not what the last decision let in."""
-    directory = registry_directory(settings, config)
-    if not (directory / "head.json").exists() and not (directory / "next.json").exists():
+    refs = governed_refs(settings, config)
+    if all(refs.read(name) is None for name in (HEAD, NEXT)):
         return Head(None)
     file = getattr(config.registry, "governance", None)
     parts = opened(settings.repo, file, create=False)
-    return _allowed(directory, parts)
+    return _allowed(refs, parts)
 
 
-def registry_directory(settings: Settings, config: RepoConfig) -> Path:
+def governed_refs(settings: Settings, config: RepoConfig) -> Refs:
     """Where the governed registry of ``config`` lies. Raises ConfigurationError where there is none."""
-    path = config.registry.path
-    if config.registry.registry_store_type is None or not path or "://" in path:
+    if config.registry.registry_store_type is None:
         raise ConfigurationError(
-            f"The registry of {settings.repo} is not governed, or not in a directory. Expected"
-            " `registry: registry_store_type: api.feast.GovernedRegistryStore` and a directory as `path:`."
+            f"The registry of {settings.repo} is not governed. Expected"
+            " `registry: registry_store_type: api.feast.GovernedRegistryStore`."
         )
-    return settings.repo / str(path)
+    return registry_refs(settings, config.registry)
 
 
-def _allowed(directory: Path, parts: Provender) -> Head:
+def _allowed(refs: Refs, parts: Provender) -> Head:
     """The head that the last decision let in; one whose commit a crash cut off after its decision counts already."""
     gate = ApplyGate(parts)
     allowed = gate.allowed()
-    for name in ("head.json", "next.json"):
-        head = registry_head.read_head(directory / name, parts.keys)
+    for name in (HEAD, NEXT):
+        head = SignedHead(refs, name, parts.keys).read()
         if head is None:
             continue
-        proto = read_version(directory, head.object)
+        proto = read_version(refs, head.object)
         definitions = gate.definitions(proto)
         if head.definitions == allowed or (allowed is None and gate.holds_nothing(proto)):
             return Head(definitions, proto, _told(parts, allowed))
     raise FeastRefused(
-        f"The head of the registry {directory} is not what the last recorded decision let in"
+        f"The head of the registry {refs.location} is not what the last recorded decision let in"
         f" ({allowed or 'nothing, or a teardown'}). feast apply would refuse it too: restore the registry."
     )
 

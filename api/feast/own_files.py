@@ -18,7 +18,7 @@ from lineage.sources.files import WILDCARDS, glob_root
 
 _OWN_ROLES = ("registry", "database", "objects", "keys", "checkpoints", "online_store")
 _READERS = ("data_source", *VIEW_KINDS)
-_BESIDE_SQLITE = ("-wal", "-shm", "-journal")
+_BESIDE_SQLITE = ("-wal", "-shm", "-journal", ".*.lock")
 
 
 def refuse_own_files(places: Iterable[str], settings: Settings, config: RepoConfig) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from api.feast.denial import FeastRefused
 from audit.keys import Keys
@@ -18,8 +17,9 @@ from audit.verify.canonical_base64 import decode_base64, encode_base64
 from audit.verify.dsse import pae
 from audit.verify.errors import VerificationError
 from governance.canonical import canonical_json
-from lineage.objects import replace_bytes
+from lineage.refs import Refs
 
+HEAD, NEXT = "head.json", "next.json"
 PAYLOAD_TYPE = "application/vnd.provender.registry-head+json"
 
 
@@ -39,32 +39,45 @@ class Head:
         return pae(PAYLOAD_TYPE, canonical_json({"v": 1, **asdict(self)}))
 
 
-def read_head(path: Path, keys: Keys) -> Head | None:
-    """The head in ``path``; None before the first commit. Raises FeastRefused where it is not as it was written."""
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise _edited(path, f"it cannot be read as JSON ({error})") from error
-    try:
-        head = Head(*(str(value[name]) for name in ("object", "definitions", "policy")))
-        keys.statement_public.verify(decode_base64(value["signature"], "the signature"), head.message())
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _edited(path, f"a member is missing or of another type ({error})") from error
-    except VerificationError as error:
-        raise _edited(path, "its signature is not of this repository's statement key") from error
-    return head
+@dataclass(frozen=True)
+class SignedHead:
+    """One of a registry's refs that holds a head: ``head.json``, or ``next.json`` of a commit under way."""
 
+    refs: Refs
+    name: str
+    keys: Keys
 
-def write_head(path: Path, head: Head, keys: Keys) -> None:
-    """Sign ``head`` and let ``path`` hold it, whole or not at all."""
-    signature = encode_base64(keys.statement.sign(head.message()))
-    replace_bytes(path, json.dumps({"v": 1, **asdict(head), "signature": signature}, indent=1).encode())
+    def read(self) -> Head | None:
+        """The head; None where there is none. Raises FeastRefused where it is not as it was written."""
+        data = self.refs.read(self.name)
+        return None if data is None else self._verified(data)
 
+    def swap(self, old: Head | None, new: Head | None) -> bool:
+        """Let it be ``new`` if it is ``old``; else change nothing and give False."""
+        data = self.refs.read(self.name)
+        held = None if data is None else self._verified(data)
+        return held == old and self.refs.swap(self.name, data, None if new is None else self._signed(new))
 
-def _edited(path: Path, found: str) -> FeastRefused:
-    return FeastRefused(
-        f"The head of the registry, {path}, is not as it was written: {found}. It was edited by hand or by other keys;"
-        " restore it from a backup. Nothing was written."
-    )
+    def _signed(self, head: Head) -> bytes:
+        signature = encode_base64(self.keys.statement.sign(head.message()))
+        return json.dumps({"v": 1, **asdict(head), "signature": signature}, indent=1).encode()
+
+    def _verified(self, data: bytes) -> Head:
+        try:
+            value = json.loads(data)
+        except ValueError as error:
+            raise self._edited(f"it cannot be read as JSON ({error})") from error
+        try:
+            head = Head(*(str(value[name]) for name in ("object", "definitions", "policy")))
+            self.keys.statement_public.verify(decode_base64(value["signature"], "the signature"), head.message())
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._edited(f"a member is missing or of another type ({error})") from error
+        except VerificationError as error:
+            raise self._edited("its signature is not of this repository's statement key") from error
+        return head
+
+    def _edited(self, found: str) -> FeastRefused:
+        return FeastRefused(
+            f"The head of the registry, {self.refs.location}/{self.name}, is not as it was written: {found}. It was"
+            " edited by hand or by other keys; restore it from a backup. Nothing was written."
+        )

@@ -20,13 +20,14 @@ from api.feast.configuration import read_configuration
 from api.feast.denial import FeastRefused, NotOffered
 from api.feast.gate import TEARDOWN, commits
 from api.feast.governed import settings_of
-from api.feast.head_copy import registry_directory
+from api.feast.head_copy import governed_refs
 from api.feast.picture import draw
-from api.feast.registry_version import read_version
+from api.feast.registry_version import read_policy, read_version
 from governance.assets import Definitions
 from governance.canonical import Json, parse_rfc3339, rfc3339
 from governance.errors import ConfigurationError, WrongQuestion
 from lineage.records import StoredRecord
+from lineage.refs import Refs
 
 HEAD = "head"
 """Stands for the version that counts now."""
@@ -63,10 +64,10 @@ class RegistryVersion:
 
 @dataclass(frozen=True)
 class RegistryHistory:
-    """The versions of the registry in ``directory``."""
+    """The versions of the registry at ``refs``."""
 
     parts: Provender
-    directory: Path
+    refs: Refs
 
     @property
     def versions(self) -> tuple[RegistryVersion, ...]:
@@ -98,6 +99,10 @@ class RegistryHistory:
         settings = self.parts.settings
         return draw(self.proto(version), project=settings.project, repo=settings.repo)
 
+    def policy(self, version: RegistryVersion) -> bytes:
+        """The policy file that allowed it. Raises FeastRefused where it is not what was written."""
+        return read_policy(self.refs, version.policy)
+
     def defining(self, definitions: str) -> RegistryProto | None:
         """The newest version of these definitions (hex) as Feast has it; None where none is left as it was."""
         for version in reversed(self.versions):
@@ -110,7 +115,7 @@ class RegistryHistory:
         """The same as Feast has it."""
         if version.object is None:
             raise UnknownVersion("A teardown left nothing in the registry. Name the version before it.")
-        proto, settings = read_version(self.directory, version.object), self.parts.settings
+        proto, settings = read_version(self.refs, version.object), self.parts.settings
         held = draw(proto, project=settings.project, repo=settings.repo).digest
         if held != version.definitions:
             raise FeastRefused(
@@ -150,7 +155,7 @@ def open_history(repo: Path, *, file: Path | None = None) -> RegistryHistory:
     config = read_configuration(repo.resolve(), file)
     settings = settings_of(config)
     named = getattr(config.registry, "governance", None)
-    return RegistryHistory(opened(settings.repo, named, create=False), registry_directory(settings, config))
+    return RegistryHistory(opened(settings.repo, named, create=False), governed_refs(settings, config))
 
 
 def _version(record: StoredRecord) -> RegistryVersion:

@@ -1,14 +1,14 @@
-"""One version of a registry: protobufs under the SHA-256 of their bytes, in ``versions/<hex>.pb``."""
+"""What a registry keeps by the SHA-256 of its bytes: its versions, and the policies that allowed them."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
-from google.protobuf.message import DecodeError
 
 from api.feast.denial import FeastRefused
+from lineage.refs import Refs
 
 
 def version_name(data: bytes) -> str:
@@ -16,19 +16,28 @@ def version_name(data: bytes) -> str:
     return f"versions/{hashlib.sha256(data).hexdigest()}.pb"
 
 
-def read_version(directory: Path, name: str) -> RegistryProto:
-    """A version of the registry in ``directory``. Raises FeastRefused where it is not what was written."""
-    proto = RegistryProto()
-    try:
-        data = (directory / name).read_bytes()
-        proto.ParseFromString(data)
-    except (OSError, DecodeError) as error:
+def policy_name(sha256: str) -> str:
+    """The name of the policy file with that digest."""
+    return f"policies/{sha256}.yaml"
+
+
+def read_version(refs: Refs, name: str) -> RegistryProto:
+    """A version of the registry at ``refs``. Raises FeastRefused where it is not what was written."""
+    return RegistryProto.FromString(_read(refs, name))
+
+
+def read_policy(refs: Refs, sha256: str) -> bytes:
+    """A policy file that once allowed a version. Raises FeastRefused where it is not what was written."""
+    return _read(refs, policy_name(sha256))
+
+
+def _read(refs: Refs, name: str) -> bytes:
+    data = refs.read(name)
+    if data is None:
+        raise FeastRefused(f"The registry {refs.location} has no {name}. Restore it from a backup.")
+    if hashlib.sha256(data).hexdigest() != PurePosixPath(name).stem:
         raise FeastRefused(
-            f"The registry {directory} has no readable version {name} ({error}). Restore it from a backup."
-        ) from error
-    if name != version_name(data):
-        raise FeastRefused(
-            f"The registry version {name} was changed behind our back: its bytes no longer have that"
+            f"{name} of the registry {refs.location} was changed behind our back: its bytes no longer have that"
             " SHA-256. Restore it from a backup and find out who edited it."
         )
-    return proto
+    return data

@@ -49,7 +49,7 @@ def s3_errors(bucket: str, access: S3Access) -> Iterator[None]:
 
 def _answer(code: str, bucket: str, asked: str) -> str:
     if code == "NoSuchBucket":
-        return f"There is no bucket {bucket!r}. Create it, or correct `governance: objects:`."
+        return f"There is no bucket {bucket!r}. Create it, or correct its name in feature_store.yaml."
     if code in _CREDENTIALS:
         return (
             f"The store of bucket {bucket!r} does not accept the credentials ({code}). Expected those of a user of this"

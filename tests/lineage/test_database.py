@@ -54,3 +54,10 @@ print("done", flush=True)
         process.stdin.write("go\n")
         process.stdin.flush()
     assert [process.communicate(timeout=60)[0] for process in processes] == ["done\n"] * 4
+
+
+def test_a_database_that_fails_later_is_told_in_one_sentence_too(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/provender.db")
+    with engine.connect() as connection, pytest.raises(DatabaseUnreachable, match="no such table"):
+        connection.exec_driver_sql("SELECT * FROM nothing_of_that_name")
+    engine.dispose()

@@ -51,6 +51,24 @@ def test_what_differs_between_two_versions_is_said(changed: Any, provender: Call
     assert (same.code, same.out) == (0, "Both versions define the same.\n")
 
 
+def test_the_policy_that_allowed_a_version_is_kept_to_the_byte(changed: Any, provender: Callable[..., Answer]) -> None:
+    repository, first, _ = changed
+    file = repository.path / "policy.yaml"
+    old = file.read_text()
+    file.write_text(old + "# stricter one day\n")
+    store = repository.store()
+    view = store.get_feature_view("laboratory")
+    view.ttl = timedelta(days=8)
+    store.apply([view])
+    assert provender("registry", "policy", first[:8], "--repo", repository.path).out == old
+    assert provender("registry", "policy", "--repo", repository.path).out == old + "# stricter one day\n"
+    (kept,) = (one for one in (repository.path / "data/registry/policies").iterdir() if one.read_text() == old)
+    kept.write_text(old.replace("residency", "nothing"))
+    answer = provender("registry", "policy", first[:8], "--repo", repository.path)
+    assert answer.code == 1
+    assert "was changed behind our back" in answer.err
+
+
 def test_what_was_defined_at_a_moment_is_found_again(changed: Any, provender: Callable[..., Answer]) -> None:
     repository, first, second = changed
     times = [datetime.fromisoformat(record.time) for record in repository.records("decision")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -197,17 +197,77 @@ def test_a_tag_called_meta_is_part_of_the_definition(applied: Any) -> None:
     assert len(repository.records("decision")) == 3
 
 
-def test_two_applies_at_once_never_lose_one(applied: Any) -> None:
+def test_two_applies_of_other_objects_at_once_are_both_kept(applied: Any) -> None:
     repository, first = applied
     second = repository.store()
     assert second.list_feature_views()
     late = _view(second, "outcomes")
     first.apply(_view(first, "follow_up"))
     second.registry.apply_data_source(late[0], second.project, commit=False)
-    with pytest.raises(AnswerIsNo, match="changed by somebody else"):
+    second.registry.apply_feature_view(late[1], second.project)
+    assert _names(second) == _names(repository.store()) == {"laboratory", "demographics", "follow_up", "outcomes"}
+    assert _decided(repository)[-2:] == [("apply", "allow")] * 2
+
+
+def test_two_applies_of_one_object_at_once_are_a_conflict_that_names_it(applied: Any) -> None:
+    repository, first = applied
+    second = repository.store()
+    assert second.list_feature_views()
+    _retag(first, "one")
+    (view,) = (one for one in second.registry.proto().feature_views if one.spec.name == "laboratory")
+    view.spec.tags["team"] = "other"
+    with pytest.raises(AnswerIsNo, match="somebody else meanwhile, and both of you changed feature view laboratory"):
+        second.registry.commit()
+    assert repository.store().get_feature_view("laboratory").tags["team"] == "one"
+    assert second.get_feature_view("laboratory").tags["team"] == "one"
+    _retag(second, "other")
+    assert repository.store().get_feature_view("laboratory").tags["team"] == "other"
+
+
+def test_what_two_applies_make_together_is_judged_together(applied: Any) -> None:
+    repository, first = applied
+    source, view = _view(first)
+    first.apply(source)
+    second = repository.store()
+    assert second.list_data_sources()
+    first.registry.delete_data_source(source.name, first.project)
+    head = repository.head
+    with pytest.raises(Denied, match=r"inputs\.defined") as refusal:
+        second.registry.apply_feature_view(view, second.project)
+    assert source.name in str(refusal.value)
+    assert repository.head == head
+    assert _names(second) == {"laboratory", "demographics"}
+    assert _decided(repository)[-1] == ("apply", "deny")
+
+
+def test_materializing_a_view_that_is_changed_meanwhile_keeps_both(applied: Any) -> None:
+    repository, first = applied
+    second = repository.store()
+    view = second.get_feature_view("laboratory")
+    _retag(first, "new team")
+    times = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
+    second.registry.apply_materialization(view, second.project, *times)
+    now = repository.store().get_feature_view("laboratory")
+    assert now.tags["team"] == "new team"
+    assert now.materialization_intervals == [times]
+    assert len(repository.records("decision")) == 2
+
+
+def _retag(store: Any, team: str) -> None:
+    view = store.get_feature_view("laboratory")
+    view.tags = {**view.tags, "team": team}
+    store.apply(view)
+
+
+def test_nothing_is_added_to_a_registry_that_was_torn_down_meanwhile(applied: Any) -> None:
+    repository, first = applied
+    second = repository.store()
+    late = _view(second, "outcomes")
+    second.registry.apply_data_source(late[0], second.project, commit=False)
+    first.registry.teardown()
+    with pytest.raises(AnswerIsNo, match=r"changed by somebody else meanwhile\. Nothing was written"):
         second.registry.apply_feature_view(late[1], second.project)
-    second.apply(late)
-    assert _names(repository.store()) == {"laboratory", "demographics", "follow_up", "outcomes"}
+    assert repository.store().list_feature_views() == []
 
 
 @pytest.mark.parametrize("member", ["definitions", "policy", "object"])
@@ -322,15 +382,15 @@ def test_a_teardown_whose_infrastructure_stays_takes_no_definition_away(
 
 
 def test_a_teardown_cut_off_after_its_record_is_completed(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from api.feast.registry_store import GovernedRegistryStore
+    from api.feast.registry_commits import RegistryCommits
 
     repository, store = applied
 
-    def killed(_store: GovernedRegistryStore) -> None:
+    def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as crash:
-        crash.setattr(GovernedRegistryStore, "_complete", killed)
+        crash.setattr(RegistryCommits, "_complete", killed)
         with pytest.raises(KeyboardInterrupt):
             store.teardown()
     assert _decided(repository)[-1] == ("teardown", "allow")
@@ -363,16 +423,16 @@ def test_an_older_head_put_back_is_noticed_and_both_versions_are_named(applied: 
 
 
 def test_a_commit_cut_off_after_its_decision_is_completed(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from api.feast.registry_store import GovernedRegistryStore
+    from api.feast.registry_commits import RegistryCommits
 
     repository, store = applied
     before = repository.head
 
-    def killed(_store: GovernedRegistryStore) -> None:
+    def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as crash:
-        crash.setattr(GovernedRegistryStore, "_complete", killed)
+        crash.setattr(RegistryCommits, "_complete", killed)
         with pytest.raises(KeyboardInterrupt):
             store.apply(_view(store))
     assert repository.head == before
@@ -444,8 +504,8 @@ BROKEN = {
     "a block that is a list": (lambda d: d.update(governance=[1]), "names no policy"),
     "an unknown setting": (lambda d: d["governance"].update(plicy="x"), "plicy"),
     "a policy that is not there": (lambda d: d["governance"].update(policy="none.yaml"), r"none\.yaml"),
-    "no registry path": (lambda d: d["registry"].pop("path"), "registry: path"),
-    "a registry on S3": (lambda d: d["registry"].update(path="s3://b/r"), "s3://b/r"),
+    "no registry path": (lambda d: d["registry"].pop("path"), "names no path"),
+    "a registry elsewhere": (lambda d: d["registry"].update(path="gs://b/r"), "gs://b/r"),
     "a registry that is a file": (lambda d: d["registry"].update(path="policy.yaml"), "is a file"),
     "a database that is no URL": (lambda d: d["governance"].update(database="nonsense"), "nonsense"),
     "a database that is not there": (
