@@ -9,12 +9,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from governance.assets import Asset, Definitions, Field, Input
 from governance.decide import decide
 from governance.labels import Labels
+from governance.plan import changes
 from governance.policy_file import parse_policy
 
 T = TypeVar("T")
@@ -89,6 +91,9 @@ def main() -> None:
         "labels and verdict, all objects",
         lambda: decide(definitions, policy, gate="apply", places=places, today=today),
     )
+    changed = [replace(one, definition={"ttl": "1s"}) if one.name == "view_7" else one for one in definitions.assets]
+    proposed = Definitions("bench", changed)
+    timed("what differs from another version", lambda: list(changes(definitions, proposed)))
     asked = ["feature_service:service_1"]
     timed(
         "labels and verdict, one service",

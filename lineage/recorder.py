@@ -53,7 +53,8 @@ class Subject:
 
     name: str
     algorithm: str
-    """``td1-sha256``, ``oms1-sha256``, ``definitions-sha256``, ``request-sha256``, or ``random`` (a small snapshot)."""
+    """``td1-sha256``, ``oms1-sha256``, ``definitions-sha256``, ``policy-sha256``, ``request-sha256``, or ``random`` (a
+    small snapshot)."""
     digest: str
     """lower-case hex"""
 

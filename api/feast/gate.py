@@ -30,6 +30,7 @@ class ApplyGate:
 
     def __init__(self, parts: Provender) -> None:
         self._parts = parts
+        self._last: tuple[Definitions, tuple[object, ...], Verdict] | None = None
 
     @property
     def parts(self) -> Provender:
@@ -105,8 +106,13 @@ class ApplyGate:
             self.record(verdict)
 
     def _verdict(self, definitions: Definitions, policy: Policy) -> Verdict:
-        places = repository_places(self._parts.settings)
-        return decide(definitions, policy, gate="apply", places=places, today=datetime.now(UTC).date())
+        """The verdict; the same question, which Feast's apply asks twice, is judged once."""
+        places, today = repository_places(self._parts.settings), datetime.now(UTC).date()
+        asked = (policy.sha256, places, today)
+        if self._last is None or self._last[0] is not definitions or self._last[1] != asked:
+            verdict = decide(definitions, policy, gate="apply", places=places, today=today)
+            self._last = definitions, asked, verdict
+        return self._last[2]
 
     def _decision(self, definitions: str, verdict: Mapping[str, Any]) -> Act:
         project = self._parts.settings.project

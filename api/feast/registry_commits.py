@@ -76,28 +76,31 @@ class RegistryCommits:
         definitions: str,
         *,
         over: Head | None,
-        policy: Policy,
+        policy: str,
         record: Callable[[str], None],
         held: Callable[[], object],
     ) -> Head:
         """Commit ``proto`` over the head ``over``, for who is alone.
 
-        :param policy: what allows it
+        :param policy: hex SHA-256 of the policy that allowed its definitions
         :param record: records the decision on the version of that name
         :param held: what :meth:`alone` gave
         """
         proto.version_id = str(uuid.uuid4())
         proto.last_updated.FromDatetime(_utc_now())
         data = proto.SerializeToString(deterministic=True)
-        head = Head(version_name(data), definitions, policy.sha256)
+        head = Head(version_name(data), definitions, policy)
         self.refs.swap(head.object, None, data)
-        self.refs.swap(policy_name(policy.sha256), None, policy.content)
         coming = self._ref(NEXT)
         coming.swap(coming.read(), head)
         held()
         record(head.object)
         self._complete(over, head)
         return head
+
+    def keep(self, policy: Policy) -> None:
+        """Keep the file of a policy that counts, whatever becomes of the commit."""
+        self.refs.swap(policy_name(policy.sha256), None, policy.content)
 
     def forget(self, head: Head | None) -> None:
         """Let the head name nothing, for who is alone; every version stays as history."""

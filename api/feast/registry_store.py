@@ -26,6 +26,7 @@ from api.feast.bookkeeping import differ
 from api.feast.denial import FeastRefused, told_to_feast
 from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of_registry, settings_of_registry
+from api.feast.policy_change import record_policy_change
 from api.feast.registry_commits import RegistryCommits, outdated
 from api.feast.registry_head import Head
 from api.feast.registry_history import RegistryHistory, old_version, refuse_old_version
@@ -33,7 +34,6 @@ from api.feast.registry_merge import Conflict, merged
 from api.feast.registry_refs import registry_refs
 from governance.assets import Definitions
 from governance.plan import Action, changes
-from governance.policy import Policy
 
 _OPEN: WeakSet[GovernedRegistryStore] = WeakSet()
 """Stores of this process, among which a provider finds those of its own configuration."""
@@ -97,6 +97,7 @@ class GovernedRegistryStore(RegistryStore):
                 if self._torn_down is not None:
                     raise self._cut_off()
                 self._catch_up(self._handed_out, self._head())
+                record_policy_change(self._commits, self._seen)
                 gate.decide(self._handed_out)
 
     def begin_teardown(self) -> None:
@@ -132,10 +133,11 @@ class GovernedRegistryStore(RegistryStore):
         if verdict is not None and not verdict.allowed:
             self.gate.record(verdict)  # raises
         if definitions != before or self._seen is None or differ(proto, self._commits.load(self._seen)):
+            self._commits.keep(policy)
             self._write(
                 proto,
                 definitions,
-                policy=policy,
+                policy=policy.sha256 if verdict is not None or self._seen is None else self._seen.policy,
                 record=lambda name: None if verdict is None else self.gate.record(verdict, version=name),
                 held=held,
             )
@@ -149,10 +151,12 @@ class GovernedRegistryStore(RegistryStore):
         if any(project.spec.name == now.project for project in proto.projects):  # Feast removes it last
             self._handed_out, self._torn_down = proto, _Teardown(teardown.before, proto)
             return
+        policy = self.gate.policy()
+        self._commits.keep(policy)
         self._write(
             proto,
             now.digest,
-            policy=self.gate.policy(),
+            policy=policy.sha256,
             record=lambda _: self.gate.record_teardown(teardown.before.digest),
             held=held,
         )
@@ -163,7 +167,7 @@ class GovernedRegistryStore(RegistryStore):
         proto: RegistryProto,
         definitions: str,
         *,
-        policy: Policy,
+        policy: str,
         record: Callable[[str], None],
         held: Callable[[], object],
     ) -> None:
