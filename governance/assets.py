@@ -28,6 +28,7 @@ KINDS: Final = (
     *VIEW_KINDS,
     "feature_service",
     "saved_dataset",
+    "snapshot",
     "permission",
     "project",
 )

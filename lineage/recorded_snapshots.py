@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
-from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot
+from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, UnknownSnapshot, ValidationFailed
 from lineage.opened_snapshot import OpenSnapshot
 from lineage.records import Records, StoredRecord
 from lineage.snapshot_names import TD1, name_parts
@@ -59,6 +59,16 @@ class RecordedManifest:
     def rows(self) -> int:
         """How many there are."""
         return int(self.document["rows"])
+
+    def refuse_failed(self) -> None:
+        """Raise ValidationFailed where these rows failed a critical expectation, so that no model may learn them."""
+        failed = [one for one in self.document["validation"] if not one["success"] and one["severity"] == "critical"]
+        if failed:
+            listed = "; ".join(f"{one['expectation']} of {one['column'] or 'the table'}" for one in failed)
+            raise ValidationFailed(
+                f"Snapshot {self.snapshot} may not be trained on: it failed {len(failed)} critical expectations"
+                f" ({listed}). Correct the source and retrieve again, or change the suite and say why."
+            )
 
 
 @dataclass(frozen=True)

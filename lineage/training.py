@@ -202,6 +202,13 @@ def training_predicate(outcome: TrainingOutcome) -> dict[str, Json]:
     }
 
 
+def trained_on(predicate: Mapping[str, Any]) -> tuple[str, ...]:
+    """The snapshots that a recorded training read, by name: of :func:`training_predicate` the inverse in this."""
+    dependencies = predicate["buildDefinition"]["resolvedDependencies"]
+    found = [one["digest"] for one in dependencies if one["name"] == "snapshot"]
+    return tuple(f"{algorithm}:{digits}" for digest in found for algorithm, digits in digest.items())
+
+
 def artifact_predicate(outcome: TrainingOutcome) -> dict[str, Json]:
     """The files of the model and its OpenSSF signature."""
     return {

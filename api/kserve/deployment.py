@@ -15,13 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from api.assembly import Provender
+from api.assembly import Provender, process_actor
 from api.kserve.errors import DeploymentRefused
 from api.kserve.manifest import server_arguments
 from api.kserve.predictor import read_predictor
 from api.kserve.process import ServerProcess
 from api.kserve.provenance import Asked, Provenance, read_provenance, refuse_other_than
 from api.kserve.record import DeploymentRecords, model_name, online_values
+from api.places import repository_places
+from api.snapshot_use import SnapshotUse, enforced, snapshots_of
 from governance.canonical import canonical_json
 from governance.errors import ConfigurationError
 from lineage.closing import close_broken_off
@@ -68,10 +70,11 @@ class Deployment:
         :param predictor: ``FILE.py:function``, relative to the repository
         :param port: 0 takes a free one
 
-        Raises DeploymentRefused (recorded as such) and ConfigurationError (nothing is recorded). On any error, also
-        where recording fails, no process is left.
+        Raises Denied and DeploymentRefused (recorded as such), and ConfigurationError (nothing is recorded). On any
+        error, also where recording fails, no process is left.
         """
         asked = _asked(parts, endpoint, artifact, feature_service, predictor)
+        enforced(parts, _use(parts, asked))
         id_ = str(uuid.uuid4())
         records = DeploymentRecords(parts.settings.project, id_, asked, model_name(parts.records, artifact))
         directory = parts.settings.repo / "data" / "deployments" / f"{endpoint}-{id_}"
@@ -158,6 +161,18 @@ def _asked(parts: Provender, endpoint: str, artifact: str, feature_service: str,
         raise ConfigurationError(f"{artifact!r} does not name an artifact. Expected oms1-sha256:<64 hex digits>.")
     source = read_predictor(predictor, repo=parts.settings.repo)
     return Asked(endpoint, artifact, feature_service, source, parts.keys.model_public.keyid)
+
+
+def _use(parts: Provender, asked: Asked) -> SnapshotUse:
+    """What the gate of deployment is asked: the model answers on this machine."""
+    return SnapshotUse(
+        gate="deploy",
+        what=f"endpoint:{asked.endpoint}",
+        snapshots=snapshots_of(parts, asked.artifact),
+        places=repository_places(parts.settings),
+        caller=process_actor(),
+        request={"artifact": asked.artifact, "feature_service": asked.feature_service},
+    )
 
 
 def _started(repo: Path, asked: Asked, *, predictor: str, port: int, directory: Path) -> ServerProcess:

@@ -11,11 +11,13 @@ from typing import Any
 from api.assembly import Provender, process_actor
 from api.kubeflow.loggable import refuse_unrecordable
 from api.kubeflow.train import Progress, train
+from api.places import repository_places
+from api.snapshot_use import SnapshotUse, enforced, stated_purpose
 from governance.canonical import Json, json_sha256
 from governance.errors import ConfigurationError
 from lineage import events
 from lineage.closing import close_broken_off
-from lineage.errors import TrainingFailed, ValidationFailed
+from lineage.errors import TrainingFailed
 from lineage.events import Dataset, Job, facet
 from lineage.recorded_snapshots import RecordedManifest, RecordedSnapshots
 from lineage.recorder import Act, Subject
@@ -54,8 +56,21 @@ class GovernedTraining:
         found = {alias: recorded.manifests(name) for alias, name in self.snapshots.items()}
         for manifests in found.values():
             for manifest in manifests:
-                _refuse_failed(manifest.snapshot, manifest.document["validation"])
+                manifest.refuse_failed()
         return {alias: manifests[0] for alias, manifests in found.items()}
+
+    @property
+    def use(self) -> SnapshotUse:
+        """What the gate of training is asked: the job runs on this machine, and its model goes to the repository's."""
+        return SnapshotUse(
+            gate="train",
+            what=f"trainjob:{self.name}",
+            snapshots=tuple(dict.fromkeys(self.snapshots.values())),
+            places=repository_places(self.parts.settings),
+            caller=process_actor(),
+            purpose=stated_purpose(),
+            request={"model": self.name, "run": self.run},
+        )
 
     def start(self, seed: int, hyperparameters: Mapping[str, Json]) -> None:
         """Record that the run begins."""
@@ -148,6 +163,7 @@ def train_governed(
 ) -> TrainingOutcome:
     """Train ``function`` as a TrainJob on snapshots of ``parts`` and record it from start to artifact.
 
+    :raises Denied: the policy does not let these snapshots be trained on, here and for this purpose (recorded)
     :raises ValidationFailed: a snapshot failed a critical expectation
     :raises SnapshotNotRecorded: a snapshot that no signed record speaks of; SnapshotCorrupt, UnknownSnapshot likewise
     :raises TrainJobInvalid: a hyper-parameter that may not be recorded
@@ -157,6 +173,7 @@ def train_governed(
     refuse_unrecordable(hyperparameters=hyperparameters)
     governed = GovernedTraining(parts, name, dict(snapshots), str(uuid.uuid4()))
     recorded = governed.refuse_unusable()
+    enforced(parts, governed.use)
     try:
         governed.start(seed, hyperparameters)
         outcome = train(
@@ -192,20 +209,6 @@ def _model_key(parts: Provender) -> Path:
             " from a file."
         )
     return Path(parts.settings.keys) / "model.pem"
-
-
-def _refuse_failed(name: str, validation: Sequence[Mapping[str, Any]]) -> None:
-    failed = [one for one in validation if _forbids(one)]
-    if failed:
-        listed = "; ".join(f"{one['expectation']} of {one['column'] or 'the table'}" for one in failed)
-        raise ValidationFailed(
-            f"Snapshot {name} may not be trained on: it failed {len(failed)} critical expectations ({listed})."
-            " Correct the source and retrieve again, or change the suite and say why."
-        )
-
-
-def _forbids(result: Mapping[str, Any]) -> bool:
-    return not result["success"] and result["severity"] == "critical"
 
 
 def _training_facet(outcome: TrainingOutcome) -> dict[str, Any]:

@@ -9,12 +9,16 @@ from governance.label_types import RESIDENCY
 from governance.rules.interface import Breach, Question, Rule, Subject
 from governance.trails import Held
 
+_HOLDERS = ("data_source", *VIEW_KINDS, "snapshot")
+"""Kinds that hold rows."""
+
 
 class ResidencyRequired(Rule):
-    """Every data source and feature view says where it may be.
+    """Every data source, every feature view and every snapshot that a model learns from says where it may be.
 
     Its own `residency` tag counts, a tag on each of its fields, or a residency that it inherits from what
-    it is made from. Best is to tag the data source: everything made from it then has the label.
+    it is made from. Best is to tag the data source: everything made from it then has the label. A model that no
+    recorded training made learned from `snapshot:unknown`, which says nothing.
     """
 
     id = "residency.required"
@@ -23,7 +27,11 @@ class ResidencyRequired(Rule):
     def check(self, subject: Subject, question: Question) -> Iterator[Breach]:
         """A breach where neither the object nor anything it is made from has a residency."""
         asset = subject.asset
-        if not subject.standing or asset.kind not in ("data_source", *VIEW_KINDS) or RESIDENCY in subject.state:
+        if (
+            not subject.standing
+            or asset.kind not in ("data_source", *VIEW_KINDS, "snapshot")
+            or RESIDENCY in subject.state
+        ):
             return
         if RESIDENCY in asset.tags and question.misread(asset.key):
             return  # labels.readable says it better

@@ -225,6 +225,8 @@ def test_both_the_refused_and_the_accepted_apply_are_recorded(demo: Demonstratio
     assert [(one["gate"], one["outcome"]) for one in decisions] == [
         ("apply", "deny"),
         ("apply", "allow"),
+        ("train", "allow"),
+        ("deploy", "allow"),
         ("online", "allow"),  # the model server's first read of features
     ]
 

@@ -28,7 +28,7 @@ from audit.errors import LedgerForked
 from audit.evidence import gather
 from audit.statement import StatementSeal
 from governance.canonical import json_sha256
-from governance.errors import ConfigurationError
+from governance.errors import ConfigurationError, Denied
 from lineage.recorder import Recorder
 from tests.api.kserve.hospital import (
     ENDPOINT,
@@ -142,7 +142,7 @@ def test_a_changed_byte_in_the_weights_is_refused_and_recorded(hospital: Hospita
     with pytest.raises(DeploymentRefused, match="changed after they were recorded"):
         hospital.start(endpoint="tampered", artifact=artifact.digest)
 
-    (record,) = hospital.parts.records.by_subject_name("endpoint:tampered")
+    (record,) = hospital.parts.records.by_subject_name("endpoint:tampered", "deployment")
     assert record.predicate["state"] == "refused"
     assert record.predicate["loaded"] == {}
     assert "changed after they were recorded" in record.predicate["reason"]
@@ -167,14 +167,28 @@ def test_an_artifact_that_is_not_there_is_refused(hospital: Hospital) -> None:
     assert hospital.states("unknown") == ["refused"]
 
 
+def test_weights_of_unknown_origin_are_denied_where_the_policy_wants_labels(hospital: Hospital) -> None:
+    policy = hospital.repo / "policy.yaml"
+    lenient = policy.read_text()
+    policy.write_text(lenient.replace("levels: {residency.required: {deploy: warn}}", ""))
+    try:
+        with pytest.raises(Denied, match=r"snapshot:unknown(.|\n)*no residency"):
+            hospital.start(endpoint="unheard-of")
+    finally:
+        policy.write_text(lenient)
+    (record,) = hospital.parts.records.by_subject_name("endpoint:unheard-of")
+    assert (record.predicate["gate"], record.predicate["outcome"]) == ("deploy", "deny")
+    assert record.predicate["request"]["artifact"] == hospital.artifact.digest
+
+
 def test_a_wrong_question_records_nothing(hospital: Hospital) -> None:
-    before = len(hospital.parts.records.all())
+    before = len(hospital.parts.records.all("deployment"))
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigurationError, match="Cannot listen"):
         hospital.start(port=taken.getsockname()[1])
     for changes in ({"endpoint": "Liver Risk"}, {"artifact": "latest"}, {"predictor": "gone.py:predict"}):
         with pytest.raises(ConfigurationError):
             hospital.start(**changes)
-    assert len(hospital.parts.records.all()) == before
+    assert len(hospital.parts.records.all("deployment")) == before
 
 
 def test_an_unknown_feature_service_names_those_that_exist(hospital: Hospital) -> None:

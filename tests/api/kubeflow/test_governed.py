@@ -21,22 +21,40 @@ from api.settings import Governance, Settings
 from audit.errors import LedgerForked
 from audit.statement import StatementSeal
 from governance.canonical import canonical_json
+from governance.errors import Denied
+from governance.purposes import acting
 from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, TrainingFailed, UnknownSnapshot, ValidationFailed
 from lineage.recorder import Act, Recorder, Subject
 from lineage.snapshots import Snapshot
 
 PASSED = {"expectation": "expect_column_values_to_be_between", "column": "x", "success": True, "severity": "critical"}
 FAILED = {**PASSED, "success": False}
+POLICY = """version: 1
+zones: {EU: [DE, FR]}
+places: [{match: "file://**", zone: DE}]
+packs: [residency]
+callers: [{match: "process:*", purposes: [care, research]}]
+"""
+LABELS: dict[str, Any] = {"residency": ["DE"], "pii": True, "purpose": [], "undeclared": ["purpose"], "custom": {}}
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Provender]:
-    whole = assemble(Settings(tmp_path, "liver_care", {}, Governance(policy="policy.yaml")))
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    whole = assemble(
+        Settings(tmp_path, "liver_care", {"registry": {"path": "data/registry"}}, Governance(policy="policy.yaml"))
+    )
     yield whole
     whole.engine.dispose()
 
 
-def stored(parts: Provender, *validation: dict[str, Any], recorded: bool = True, rows: int = 60) -> Snapshot:
+def stored(
+    parts: Provender,
+    *validation: dict[str, Any],
+    recorded: bool = True,
+    rows: int = 60,
+    labels: dict[str, Any] | None = None,
+) -> Snapshot:
     """A snapshot of a run of its own; the same rows each time."""
     table, run = pa.table({"x": [n / 8 for n in range(rows)]}), str(uuid4())
     manifest = {
@@ -45,6 +63,7 @@ def stored(parts: Provender, *validation: dict[str, Any], recorded: bool = True,
         "sources": [],
         "nulls": {},
         "validation": list(validation) or [PASSED],
+        "labels": labels or LABELS,
     }
     snapshot, document = parts.snapshots.put(table, run=run, manifest=manifest)
     algorithm, digits = snapshot.id.split(":")
@@ -96,6 +115,36 @@ def test_one_failed_run_of_several_forbids_training(parts: Provender) -> None:
     assert first.id == second.id
     with pytest.raises(ValidationFailed):
         training(parts, first.id).refuse_unusable()
+
+
+@pytest.mark.parametrize(
+    ("labels", "purpose", "said"),
+    [
+        ({"residency": ["FR"]}, "care", "lies in DE; allowed: FR"),
+        ({"residency": []}, "care", "labels.readable"),
+        ({"undeclared": ["residency", "purpose"]}, "care", "no residency"),
+        ({"purpose": ["care"], "undeclared": []}, "research", "purpose research is not allowed; allowed: care"),
+    ],
+    ids=["elsewhere", "nowhere", "unsaid", "purpose"],
+)
+def test_what_the_labels_of_a_snapshot_forbid_is_not_trained_and_that_is_recorded(
+    parts: Provender, labels: dict[str, Any], purpose: str, said: str
+) -> None:
+    snapshot = stored(parts, labels={**LABELS, **labels})
+    with acting(purpose=purpose), pytest.raises(Denied, match=said):
+        train_governed(parts, print, name="m", snapshots={"x": snapshot.id}, hyperparameters={}, seed=1)
+    assert states(parts) == []
+    (decided,) = parts.records.all("decision")
+    assert (decided.predicate["gate"], decided.predicate["outcome"]) == ("train", "deny")
+    assert decided.predicate["request"]["snapshots"] == [snapshot.id]
+    assert decided.predicate["request"]["purpose"] == purpose
+
+
+def test_every_recorded_run_of_a_snapshot_is_judged_by_its_labels(parts: Provender) -> None:
+    stored(parts)
+    snapshot = stored(parts, labels={**LABELS, "residency": ["FR"]})
+    with pytest.raises(Denied, match="allowed: FR"):
+        train_governed(parts, print, name="m", snapshots={"x": snapshot.id}, hyperparameters={}, seed=1)
 
 
 def test_a_failed_warning_forbids_nothing(parts: Provender) -> None:
