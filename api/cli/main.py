@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from api.cli import demo, evidence, explain, ledger, plan, policy, registry, serve, snapshot, verify
+from api.cli import admission, demo, evidence, explain, ledger, plan, policy, registry, serve, snapshot, verify
 from api.cli.console import stderr
 from governance.errors import AnswerIsNo, WrongQuestion
 
@@ -32,6 +32,7 @@ app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(registry.app, name="registry")
 app.add_typer(policy.app, name="policy")
+app.add_typer(admission.app, name="admission")
 app.add_typer(evidence.trust_app, name="trust")
 
 

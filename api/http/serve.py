@@ -29,8 +29,8 @@ def serve(
     """
     application = create_application(services, hosts=allowed_hosts(host, names))
     config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False, lifespan="on")
-    with _bound(host, port) as bound, contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it after closing up
-        _Server(config, f"http://{_in_url(host)}:{bound.getsockname()[1]}", ready).run(sockets=[bound])
+    with bound(host, port) as listening, contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it after closing up
+        Server(config, f"http://{_in_url(host)}:{listening.getsockname()[1]}", ready).run(sockets=[listening])
 
 
 def allowed_hosts(host: str, names: Sequence[str]) -> list[str]:
@@ -40,7 +40,7 @@ def allowed_hosts(host: str, names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys((*LOOPBACK, _in_url(host), *names)))
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Says when it is ready, which uvicorn's own class only logs."""
 
     def __init__(self, config: uvicorn.Config, address: str, ready: Callable[[str], None] | None) -> None:
@@ -48,24 +48,26 @@ class _Server(uvicorn.Server):
         self._address, self._ready = address, ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
         await super().startup(sockets)
         if self._ready and self.started:
             self._ready(self._address)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int) -> socket.socket:
+    """A socket at that address. Raises ConfigurationError where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
     except OSError as error:
-        bound.close()
+        listening.close()
         raise ConfigurationError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose a free port, or 0 for any, and an"
             " address of this machine."
         ) from error
-    return bound
+    return listening
 
 
 def _is_unspecified(host: str) -> bool:

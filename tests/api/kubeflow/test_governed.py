@@ -10,68 +10,28 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import pyarrow as pa
 import pytest
 
-from api.assembly import Provender, assemble
+from api.assembly import Provender
 from api.kubeflow.errors import TrainJobInvalid
 from api.kubeflow.governed import GovernedTraining, train_governed
 from api.kubeflow.localjob import LocalJob
-from api.settings import Governance, Settings
 from audit.errors import LedgerForked
 from audit.statement import StatementSeal
 from governance.canonical import canonical_json
 from governance.errors import Denied
 from governance.purposes import acting
 from lineage.errors import SnapshotCorrupt, SnapshotNotRecorded, TrainingFailed, UnknownSnapshot, ValidationFailed
-from lineage.recorder import Act, Recorder, Subject
+from lineage.recorder import Recorder
 from lineage.snapshots import Snapshot
-
-PASSED = {"expectation": "expect_column_values_to_be_between", "column": "x", "success": True, "severity": "critical"}
-FAILED = {**PASSED, "success": False}
-POLICY = """version: 1
-zones: {EU: [DE, FR]}
-places: [{match: "file://**", zone: DE}]
-packs: [residency]
-callers: [{match: "process:*", purposes: [care, research]}]
-"""
-LABELS: dict[str, Any] = {"residency": ["DE"], "pii": True, "purpose": [], "undeclared": ["purpose"], "custom": {}}
+from tests.api.recorded import FAILED, LABELS, PASSED, governed_parts, stored
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Provender]:
-    (tmp_path / "policy.yaml").write_text(POLICY)
-    whole = assemble(
-        Settings(tmp_path, "liver_care", {"registry": {"path": "data/registry"}}, Governance(policy="policy.yaml"))
-    )
+    whole = governed_parts(tmp_path)
     yield whole
     whole.engine.dispose()
-
-
-def stored(
-    parts: Provender,
-    *validation: dict[str, Any],
-    recorded: bool = True,
-    rows: int = 60,
-    labels: dict[str, Any] | None = None,
-) -> Snapshot:
-    """A snapshot of a run of its own; the same rows each time."""
-    table, run = pa.table({"x": [n / 8 for n in range(rows)]}), str(uuid4())
-    manifest = {
-        "created": "2026-01-01T00:00:00.000000Z",
-        "definitions": "ab" * 32,
-        "sources": [],
-        "nulls": {},
-        "validation": list(validation) or [PASSED],
-        "labels": labels or LABELS,
-    }
-    snapshot, document = parts.snapshots.put(table, run=run, manifest=manifest)
-    algorithm, digits = snapshot.id.split(":")
-    said = {"run": run, "state": "COMPLETE", "snapshot": snapshot.id, "manifest": sha256(document).hexdigest()}
-    if recorded:
-        subject = Subject(f"snapshot:{run}", algorithm, digits)
-        parts.recorder.record(Act(kind="retrieval", actor="me", subjects=(subject,), predicate=said))
-    return snapshot
 
 
 def manifest_of(parts: Provender, snapshot: Snapshot) -> Path:
