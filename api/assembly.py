@@ -6,7 +6,7 @@ import os
 import pwd
 import socket
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -153,7 +153,11 @@ def process_actor() -> str:
 
     By the process's user id: what ``LOGNAME`` or ``USER`` say is the caller's own claim.
     """
-    uid = os.getuid()
+    return _process_of(os.getuid())
+
+
+@cache
+def _process_of(uid: int) -> str:
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:

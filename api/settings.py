@@ -50,6 +50,8 @@ class Governance:
     """URI of the place where this process computes, such as ``k8s://prod/team/cpu``"""
     min_rows: int = 50
     """a snapshot of fewer rows is guessable: it is named at random and its digest stays in its manifest"""
+    policy_ttl: int = 1
+    """seconds after which a registry that another process changed counts for online reads, at the latest"""
 
 
 @dataclass(frozen=True)

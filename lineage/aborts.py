@@ -37,13 +37,14 @@ def close_abandoned(
 
 
 def _close(engine: Engine, records: Records, recorder: Recorder, run: OpenRun, *, actor: str, namespace: str) -> bool:
-    started = next((one for one in records.by_run(run.id) if _begins(one)), None)
+    known = records.by_run(run.id)
+    started = next((one for one in known if _begins(one)), None)
     kind = run.kind.removesuffix("-start")
     act = Act(
         kind=kind,
         actor=actor,
         subjects=(_subject(engine, run),),
-        predicate={**_asked(started), **_ended(run, kind)},
+        predicate={**_asked(started), **_ended(run, kind, last=known[-1].time if known else run.opened)},
         type=_TYPES.get(kind),
         event=run_event("ABORT", run=run.id, job=_job(started, kind, namespace)),
         run=run.id,
@@ -60,9 +61,10 @@ def _begins(record: StoredRecord) -> bool:
     return bool(record.predicate["event"]["eventType"] == "START")
 
 
-def _ended(run: OpenRun, kind: str) -> dict[str, str]:
+def _ended(run: OpenRun, kind: str, *, last: str) -> dict[str, str]:
+    """:param last: time of the last record of the run: what it did after that, nobody knows"""
     state = _STATES.get(kind, "ABORT")
-    return {"run": run.id, "state": state, "opened": run.opened, "reason": "its process is gone"}
+    return {"run": run.id, "state": state, "opened": run.opened, "last": last, "reason": "its process is gone"}
 
 
 def _subject(engine: Engine, run: OpenRun) -> Subject:

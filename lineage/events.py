@@ -18,7 +18,7 @@ from lineage.sources.state import SourceState
 PRODUCER = "https://provender.example/provender"
 FACETS = "https://provender.example/facets"
 
-RunState = Literal["START", "COMPLETE", "FAIL", "ABORT"]
+RunState = Literal["START", "RUNNING", "COMPLETE", "FAIL", "ABORT"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Job:
     namespace: str
     name: str
     type: str
-    """``RETRIEVAL``, ``MATERIALIZATION``, ``TRAINING`` or ``DEPLOYMENT``"""
+    """``RETRIEVAL``, ``MATERIALIZATION``, ``TRAINING``, ``DEPLOYMENT`` or ``SERVING``"""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
-"""The gate of online reads: one recorded decision for each way of reading, however often it is read."""
+"""The gate of online reads: one recorded decision for each way of reading, and every read counted."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Lock
+from typing import Any
 
 from feast.feature_service import FeatureService
 from feast.infra.registry.base_registry import BaseRegistry
@@ -13,67 +16,109 @@ from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 
 from api.assembly import Provender
 from api.feast.picture import draw
+from api.feast.read_counts import ReadCounts, read_counts
+from api.feast.registry_store import GovernedRegistryStore
 from api.feast.request import view_inputs
 from api.places import repository_places
 from api.repository import git_state
+from api.settings import PURPOSE
 from governance.assets import Definitions, Input
 from governance.decide import decide
 from governance.policy import Policy
+from governance.purposes import current_purpose
 from governance.verdict import Verdict
 from lineage.recorder import Act, Subject
 
-Reading = tuple[str, str | None, tuple[Input, ...], str, str, date]
-"""Caller, purpose, what is read, SHA-256 of the policy, version of the definitions, day (exemptions end with one)."""
-
 MAX_READINGS = 10_000
-"""Verdicts that are remembered; beyond them all are forgotten and decided, and recorded, anew."""
+"""Ways of reading that are remembered; beyond them all are forgotten and decided, and recorded, anew."""
+
+Asked = list[str] | FeatureService
+Reading = tuple[str, str | None, str | tuple[str, ...]]
+"""Caller, stated purpose, name of the feature service or references."""
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What was decided on one way of reading, under one policy and one registry on one day."""
+
+    asked: Asked
+    """what is read: a feature service as the registry has it"""
+    verdict: Verdict
+    record: str
 
 
 class OnlineGate:
     """Decides on online reads of one repository, in whichever threads they come.
+
+    A policy file that changed counts at the next read, as does a registry that this process changed. One that
+    another process changed counts after ``policy_ttl`` seconds at most.
 
     :param purpose: the purpose that the caller acts for, under a policy.
     """
 
     def __init__(self, parts: Provender, *, purpose: Callable[[Policy, str], str | None]) -> None:
         self._parts, self._purpose = parts, purpose
+        self._counts: ReadCounts = read_counts(parts)
+        self._file = str(parts.settings.policy)
         self._lock = Lock()
-        self._policy: tuple[tuple[int, int, int], Policy] | None = None
+        self._state: tuple[Any, ...] = ()
+        self._look_again = 0.0
         self._drawn: tuple[RegistryProto, str, Definitions] | None = None
-        self._verdicts: dict[Reading, Verdict] = {}
+        self._decided: dict[Reading, _Decided] = {}
 
-    def enter(self, features: Sequence[str] | FeatureService, registry: BaseRegistry, *, caller: str) -> None:
-        """Go on where ``features`` may be read. The first decision of its kind is recorded; raises Denied."""
+    def enter(self, features: Sequence[str] | FeatureService, registry: BaseRegistry, *, caller: str) -> Asked:
+        """What may be read of ``features``; it is counted. A first decision is recorded before. Raises Denied."""
+        name = features.name if isinstance(features, FeatureService) else tuple(features)
+        reading = (caller, current_purpose(otherwise=os.environ.get(PURPOSE)), name)
         with self._lock:
-            policy, definitions = self._current_policy(), self._definitions(registry)
-            purpose = self._purpose(policy, caller)
-            asked = _asked(features, definitions)
-            reading = (caller, purpose, asked, policy.sha256, definitions.digest, datetime.now(UTC).date())
-            if reading not in self._verdicts:
-                self._decide(reading, policy, definitions)
-            verdict = self._verdicts[reading]
-        verdict.enforce()
+            self._forget_what_changed(registry)
+            found = self._decided.get(reading)
+            if found is None:
+                found = self._decide(reading, features, registry)
+        if not found.verdict.allowed:
+            found.verdict.enforce()
+        self._counts.add(found.record)
+        return list(found.asked) if isinstance(found.asked, list) else found.asked
 
-    def _decide(self, reading: Reading, policy: Policy, definitions: Definitions) -> None:
-        caller, purpose, asked, *_, today = reading
-        places = repository_places(self._parts.settings)
+    def _forget_what_changed(self, registry: BaseRegistry) -> None:
+        if time.monotonic() > self._look_again:
+            self._refresh(registry)
+            self._look_again = time.monotonic() + self._parts.settings.governance.policy_ttl
+        proto = registry.proto()
+        state = (_state(self._file), id(proto), proto.version_id, int(time.time() // 86_400))
+        if state != self._state:
+            self._decided.clear()
+            self._state = state
+
+    def _refresh(self, registry: Any) -> None:
+        """Let a registry that another process changed be read again, unless it was opened to stay as it is."""
+        store = getattr(registry, "_registry_store", None)
+        stays = getattr(registry, "cached_registry_proto_ttl", None)
+        if isinstance(store, GovernedRegistryStore) and stays and store.outdated():
+            registry.refresh()
+
+    def _decide(self, reading: Reading, features: Sequence[str] | FeatureService, registry: BaseRegistry) -> _Decided:
+        caller, settings, policy = reading[0], self._parts.settings, self._parts.policy()
+        asked = as_registered(features, registry, settings.project)
+        definitions = self._definitions(registry)
+        inputs, purpose = _inputs(asked, definitions), self._purpose(policy, caller)
         verdict = decide(
             definitions,
             policy,
             gate="online",
-            places=places,
-            objects=asked,
+            places=repository_places(settings),
+            objects=inputs,
             purpose=purpose,
             caller=caller,
-            today=today,
+            today=datetime.now(UTC).date(),
         )
-        self._parts.recorder.record(self._act(verdict, reading))
-        if len(self._verdicts) >= MAX_READINGS:
-            self._verdicts.clear()
-        self._verdicts[reading] = verdict
+        (record,) = self._parts.recorder.record(self._act(verdict, inputs, caller, purpose))
+        if len(self._decided) >= MAX_READINGS:
+            self._decided.clear()
+        found = self._decided[reading] = _Decided(asked, verdict, record)
+        return found
 
-    def _act(self, verdict: Verdict, reading: Reading) -> Act:
-        caller, purpose, asked, *_ = reading
+    def _act(self, verdict: Verdict, asked: tuple[Input, ...], caller: str, purpose: str | None) -> Act:
         settings = self._parts.settings
         features = sorted(f"{one.key.split(':', 1)[1]}:{name}" for one in asked for name in one.fields or ())
         return Act(
@@ -87,13 +132,6 @@ class OnlineGate:
                 "request": {"features": features, "purpose": purpose},
             },
         )
-
-    def _current_policy(self) -> Policy:
-        """The policy file's content, read again when the file is another one."""
-        state = _state(self._parts.settings.policy)
-        if self._policy is None or self._policy[0] != state:
-            self._policy = (state, self._parts.policy())
-        return self._policy[1]
 
     def _definitions(self, registry: BaseRegistry) -> Definitions:
         """The picture of the registry, drawn again when it is another object or was committed since."""
@@ -112,7 +150,7 @@ def as_registered(
     return registry.get_feature_service(features.name, project, allow_cache=True)
 
 
-def _asked(features: Sequence[str] | FeatureService, definitions: Definitions) -> tuple[Input, ...]:
+def _inputs(features: Sequence[str] | FeatureService, definitions: Definitions) -> tuple[Input, ...]:
     pairs = {(name, feature) for name, feature in _pairs(features)}
     return tuple(Input(key, names) for key, names in view_inputs(pairs, definitions).items())
 
@@ -130,10 +168,10 @@ def _versioned(projection: object) -> str:
     return name if tag is None else f"{name}@v{tag}"
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _state(path: str) -> tuple[int, int, int]:
     """What changes when the file does; zeros where it is not there, which reading it will say."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - asked at each read, and a path takes three times as long
     except OSError:
         return (0, 0, 0)
     return (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -35,7 +35,7 @@ from api.feast.job import GovernedRetrievalJob
 from api.feast.judging import Judging, purpose_under
 from api.feast.materialization import Materialization
 from api.feast.offline_files import Staging
-from api.feast.online_gate import OnlineGate, as_registered
+from api.feast.online_gate import OnlineGate
 from api.feast.online_writes import watched, watching, written_table
 from api.feast.own_acts import ending, own_act
 from api.feast.placed_store import PlacedOfflineStore
@@ -249,7 +249,7 @@ class GovernedProvider(PassthroughProvider):
         **kwargs: Any,
     ) -> OnlineResponse:
         """Decide, record the first decision of its kind, and only then read. Raises FeastDenied."""
-        asked = self._enter_online(features, registry, project)
+        asked = self._enter_online(features, registry)
         store = self._watched_store()
         answer: OnlineResponse = store.get_online_features(
             config, asked, entity_rows, registry, project, *args, **kwargs
@@ -267,7 +267,7 @@ class GovernedProvider(PassthroughProvider):
         **kwargs: Any,
     ) -> OnlineResponse:
         """The same, for a store that reads asynchronously. Raises FeastDenied."""
-        asked = self._enter_online(features, registry, project)
+        asked = self._enter_online(features, registry)
         store = self._watched_store()
         answer: OnlineResponse = await store.get_online_features_async(
             config, asked, entity_rows, registry, project, *args, **kwargs
@@ -294,13 +294,9 @@ class GovernedProvider(PassthroughProvider):
         with told_to_feast():
             self._files.append_logs(registry.get_feature_service(feature_service.name, config.project), logs)
 
-    def _enter_online(
-        self, features: list[str] | FeatureService, registry: BaseRegistry, project: str
-    ) -> list[str] | FeatureService:
+    def _enter_online(self, features: list[str] | FeatureService, registry: BaseRegistry) -> list[str] | FeatureService:
         with told_to_feast():
-            asked = as_registered(features, registry, project)
-            self._online_gate.enter(asked, registry, caller=current_caller())
-        return asked
+            return self._online_gate.enter(features, registry, caller=current_caller())
 
     def _refuse_other_repository(self, theirs: Path) -> None:
         if theirs != self._parts.settings.repo:

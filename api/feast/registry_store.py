@@ -86,6 +86,10 @@ class GovernedRegistryStore(RegistryStore):
                 self._catch_up(registry_proto, self._commits.settled())
                 self._commit(registry_proto, held)
 
+    def outdated(self) -> bool:
+        """Whether another head counts by now than that of the registry handed out last."""
+        return self._head() != self._seen
+
     def decide(self, gate: ApplyGate) -> None:
         """Decide on the registry that Feast has in hand, before it touches infrastructure. Raises FeastDenied.
 

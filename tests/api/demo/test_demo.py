@@ -196,6 +196,7 @@ def test_every_recorded_event_is_valid_openlineage(demo: Demonstration) -> None:
         "MATERIALIZATION",
         "TRAINING",
         "DEPLOYMENT",
+        "SERVING",
     }
     core = jsonschema.Draft202012Validator(
         {"$ref": "https://openlineage.io/spec/2-0-2/OpenLineage.json"}, registry=registry

@@ -100,8 +100,12 @@ def test_what_cannot_be_recorded_is_not_read(applied: Any, monkeypatch: pytest.M
 
     repository, store = applied
 
-    def full(*_acts: Any) -> None:
-        raise OSError(28, "No space left on device", "provender.db")
+    engine, record = repository.parts.engine, Recorder.record
+
+    def full(recorder: Recorder, *acts: Any) -> tuple[str, ...]:
+        if recorder._engine is engine:
+            raise OSError(28, "No space left on device", "provender.db")
+        return record(recorder, *acts)
 
     with monkeypatch.context() as broken:
         broken.setattr(Recorder, "record", full)
@@ -110,3 +114,15 @@ def test_what_cannot_be_recorded_is_not_read(applied: Any, monkeypatch: pytest.M
     assert _online(repository) == []
     assert _read(store)
     assert len(_online(repository)) == 1
+
+
+def test_a_registry_that_somebody_else_changed_counts_after_policy_ttl(applied: Any) -> None:
+    repository, store = applied
+    repository.configure(lambda document: document["governance"].update(policy_ttl=0))
+    reader = repository.store()
+    assert _read(reader)
+    view = store.get_feature_view("laboratory")
+    view.tags = {**view.tags, "purpose": "care"}
+    store.apply([view])
+    with pytest.raises(Denied, match="purpose research is not allowed; allowed: care"):
+        _read(reader)
