@@ -63,7 +63,7 @@ def _drawn(
         *(_feature_view("stream_feature_view", proto, views, sources, repo) for proto in registry.stream_feature_views),
         *(_on_demand(proto, views) for proto in registry.on_demand_feature_views),
         *(_service(proto, views, suites) for proto in registry.feature_services),
-        *(_saved_dataset(proto, repo) for proto in registry.saved_datasets),
+        *(_saved_dataset(proto, views, repo) for proto in registry.saved_datasets),
         *(_permission(proto) for proto in registry.permissions),
     ]
     return Definitions(project, assets)
@@ -230,11 +230,21 @@ def _view_key(name: str, views: Mapping[str, str]) -> str:
     return f"{views.get(name, 'feature_view')}:{name}"
 
 
-def _saved_dataset(proto: Any, repo: Path) -> Asset:
+def _saved_dataset(proto: Any, views: Mapping[str, str], repo: Path) -> Asset:
+    """A copy of rows: it is made from the features that it names, so it lies where all of them may."""
     storage = proto.spec.storage
     which = storage.WhichOneof("kind")
     lies = (place_of(storage.file_storage.uri, base=repo),) if which == "file_storage" else (f"{which}://unknown",)
-    return _plain("saved_dataset", proto.spec, facts={"join_keys": list(proto.spec.join_keys)}, places=lies)
+    inputs = tuple(_copied(ref, views) for ref in proto.spec.features)
+    facts = {"join_keys": list(proto.spec.join_keys)}
+    return _plain("saved_dataset", proto.spec, inputs=inputs, facts=facts, places=lies)
+
+
+def _copied(ref: str, views: Mapping[str, str]) -> Input:
+    """The field of a reference; the whole view where it names a version, whose fields may be others."""
+    name, _, feature = ref.partition(":")
+    view, version, _ = name.partition("@")
+    return Input(_view_key(view, views), (feature,) if feature and not version else None)
 
 
 def _permission(proto: Any) -> Asset:

@@ -26,11 +26,13 @@ from api.feast.bookkeeping import differ
 from api.feast.denial import FeastRefused, told_to_feast
 from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of_registry, settings_of_registry
+from api.feast.governed_provider_only import refuse_ungoverned_provider
 from api.feast.registry_commits import RegistryCommits, outdated
 from api.feast.registry_head import Head
 from api.feast.registry_history import RegistryHistory, old_version, refuse_old_version
 from api.feast.registry_merge import Conflict, merged
 from api.feast.registry_refs import registry_refs
+from api.feast.shadowing import refuse_shadowed_modules
 from governance.assets import Definitions
 from governance.plan import Action, changes
 from governance.policy import Policy
@@ -45,6 +47,7 @@ class GovernedRegistryStore(RegistryStore):
     def __init__(self, registry_config: RegistryConfig, repo_path: Path | None) -> None:
         self._config = registry_config
         with told_to_feast():
+            refuse_ungoverned_provider(registry_config)
             refs = registry_refs(settings_of_registry(registry_config, repo_path), registry_config)
             self._commits = RegistryCommits(refs, ApplyGate(parts_of_registry(registry_config, repo_path)))
             self._old = old_version(registry_config)
@@ -105,6 +108,7 @@ class GovernedRegistryStore(RegistryStore):
         A registry that is being taken apart is not judged at every step, where a source may be gone before what reads
         it. Until the last step nothing is written: a teardown that is cut off leaves the registry whole.
         """
+        refuse_shadowed_modules(self.gate.parts.settings.repo)
         head = self._head()
         if head is not None:
             proto = self._commits.load(head)
@@ -118,6 +122,7 @@ class GovernedRegistryStore(RegistryStore):
         """Let the head name nothing; every version stays as history."""
         with told_to_feast(), self._commits.alone() as held:
             refuse_old_version(self._config)
+            refuse_shadowed_modules(self.gate.parts.settings.repo)
             head = self._commits.settled()
             if head is not None and self.gate.allowed() is not None:
                 held()
