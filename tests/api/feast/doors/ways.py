@@ -262,9 +262,15 @@ def _handed(doors: Doors) -> Any:
     return doors.store.registry._registry_store.update_registry_proto(made)
 
 
+def _unknown_kind(doors: Doors) -> Any:
+    doors.store.registry.proto().validation_references.add(name="profile", project="liver_care")
+    return doors.store.registry.commit()
+
+
 def _label_view(doors: Doors) -> Any:
     view = doors.store.registry.proto().label_views.add()
     view.spec.name, view.spec.project = "sentiment", "liver_care"
+    view.spec.source.CopyFrom(doors.store.registry.proto().data_sources[0])
     return doors.store.registry.commit()
 
 
@@ -299,7 +305,10 @@ def _registry() -> list[Way]:
         Way("registry server", "apply", lambda d: d.remote.apply(d.careless()), "careless", (DENIED,)),
         Way("registry", "an edit of the protobuf", _edited, "residency", (DENIED,)),
         Way("registry", "a protobuf handed to the registry store", _handed, r"ownership\.owner", (DENIED,)),
-        Way("registry", "a kind of object that no policy knows", _label_view, "label views, which no policy can judge"),
+        Way("registry", "a view of labels that nobody owns", _label_view, r"ownership\.owner", (DENIED,)),
+        Way(
+            "registry", "a kind of object that no policy knows", _unknown_kind, "validation references, which no policy"
+        ),
     ]
 
 
