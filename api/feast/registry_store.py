@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
 
+from feast.infra.registry.base_registry import BaseRegistry
 from feast.infra.registry.registry_store import RegistryStore
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RegistryConfig
@@ -78,6 +79,15 @@ class GovernedRegistryStore(RegistryStore):
         proto = self._commits.load(head)
         self._handed_out, self._seen = proto, head
         return proto
+
+    def let_in(self, definitions: Definitions) -> Definitions:
+        """``definitions`` where they are what was handed out, else what was: Feast changes its copy before it commits.
+
+        A change that was made with ``commit=False`` has no verdict, so none may rest on its labels.
+        """
+        if self._seen is None or definitions.digest == self._seen.definitions:
+            return definitions
+        return self.gate.definitions(self._commits.load(self._seen))
 
     def update_registry_proto(self, registry_proto: RegistryProto) -> None:
         """Decide on and commit what Feast made of the registry; on a denial, undo it in Feast's own memory."""
@@ -232,6 +242,12 @@ class _Teardown:
     before: Definitions
     left: RegistryProto
     """What Feast has not removed yet, as it has it in hand."""
+
+
+def decided(registry: BaseRegistry, definitions: Definitions) -> Definitions:
+    """What counts of ``definitions``, which were drawn from Feast's own copy of ``registry``."""
+    store = getattr(registry, "_registry_store", None)
+    return store.let_in(definitions) if isinstance(store, GovernedRegistryStore) else definitions
 
 
 def open_stores(registry_config: RegistryConfig) -> tuple[GovernedRegistryStore, ...]:

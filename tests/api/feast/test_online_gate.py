@@ -110,3 +110,21 @@ def test_what_cannot_be_recorded_is_not_read(applied: Any, monkeypatch: pytest.M
     assert _online(repository) == []
     assert _read(store)
     assert len(_online(repository)) == 1
+
+
+def test_labels_that_nobody_decided_on_open_no_gate(repository: Any) -> None:
+    """A change with ``commit=False`` stands in Feast's own copy of the registry, which cached reads see."""
+    for file in repository.path.glob("*.py"):
+        kept = file.read_text().replace('"purpose": "care,research"', '"purpose": "care"')
+        file.write_text(kept.replace('"purpose": "research"', '"purpose": "care"'))
+    store = repository.apply()
+    for one in (store, repository.store()):
+        assert one.list_feature_views()
+        proto = one.registry.proto()
+        for tagged in (*proto.data_sources, *(each.spec for each in (*proto.entities, *proto.feature_views))):
+            tagged.tags["purpose"] = "research"
+        for view in proto.feature_views:
+            view.spec.batch_source.tags["purpose"] = "research"
+        with pytest.raises(Denied, match="purpose research is not allowed; allowed: care"):
+            _read(one)
+    assert {decision["definitions"] for decision in _online(repository)} == {repository.head["definitions"]}

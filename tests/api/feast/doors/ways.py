@@ -122,6 +122,7 @@ def _command_line() -> list[Way]:
             DENIED,
             online_store={"type": "sqlite", "path": "data/mirror-fr/o.db"},
         ),
+        another("no governance block, which the repository's own file still has", NO_OWNER, DENIED, governance=None),
         another(
             "a governance block that is not there",
             "There is no .*none.yaml",
@@ -450,8 +451,23 @@ def _by_hand() -> list[Way]:
             for one in doors.path.glob("data/fresh.db*"):
                 one.unlink()
 
+    def ungoverned(doors: Doors) -> Any:
+        file = doors.path / "feature_store.yaml"
+        kept = file.read_text()
+        file.write_text(_dumped(doors.document(governance=None)))
+        try:
+            return doors.repository.store().apply(doors.careless())
+        finally:
+            file.write_text(kept)
+
     head, version = (lambda _: "head.json"), (lambda d: d.repository.head["object"])
     return [
+        Way(
+            "by hand",
+            "the governance block deleted",
+            ungoverned,
+            "has no `governance:` block, so nothing may be decided",
+        ),
         Way("by hand", "the head edited", edited(head, _other_policy), "edited by hand"),
         Way("by hand", "the head deleted", edited(head, lambda _: None), "head was deleted"),
         Way("by hand", "the head emptied", edited(head, lambda _: b""), "not as it was written"),
