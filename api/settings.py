@@ -139,7 +139,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         if BASE64 in environ:
-            return _decoded(environ[BASE64])
+            return decoded(environ[BASE64])
         raise ConfigurationError(
             f"There is no {path}. Expected the configuration of a Feast repository; name one with --repo,"
             " or set `registry: governance:` to the file that holds the governance block."
@@ -148,7 +148,8 @@ def _read(path: Path, environ: Mapping[str, str]) -> str:
         raise ConfigurationError(f"{path} cannot be read: {error}. Expected a YAML file in UTF-8.") from error
 
 
-def _decoded(text: str) -> str:
+def decoded(text: str) -> str:
+    """The configuration that ``FEATURE_STORE_YAML_BASE64`` holds. Raises ConfigurationError."""
     try:
         return base64.b64decode(text, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:

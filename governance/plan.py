@@ -73,6 +73,8 @@ class Plan:
     """Every finding of the verdict, in its order."""
     resolved: tuple[tuple[str, str, str], ...]
     """Object, rule and message of what the last apply was told of and is no more."""
+    notes: tuple[Finding, ...] = ()
+    """What no verdict is about and no gate can stop; of level ``audit``, and no part of the answer."""
 
     @property
     def exit_code(self) -> int:

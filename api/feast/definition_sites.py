@@ -15,6 +15,7 @@ KIND_OF_CLASS: Mapping[str, str] = {
     "Entity": "entity",
     "FeatureView": "feature_view",
     "BatchFeatureView": "feature_view",
+    "LabelView": "feature_view",
     "StreamFeatureView": "stream_feature_view",
     "stream_feature_view": "stream_feature_view",
     "batch_feature_view": "feature_view",

@@ -1,4 +1,6 @@
-"""Our errors as Feast's command line understands them: message printed, no traceback, exit code 1.
+"""Our errors as Feast understands them: its command line prints the message, no traceback, and exits with 1.
+
+They are Feast's errors too, so that its servers hand them on: a client of the registry server meets the same class.
 
 (Feast's ``FeastProviderLoginError`` would exit with 0, so it is never used.) No message repeats what Arrow says of a
 value: it is data, and messages end up in logs.
@@ -8,24 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 import pyarrow as pa
+from feast.errors import FeastError
 
 from audit.verify.errors import VerificationError
 from governance.errors import AnswerIsNo, Denied, ProvenderError, WrongQuestion
 from lineage.database import database_errors
 
 
-class FeastDenied(Denied, click.ClickException):
+class FeastDenied(Denied, FeastError, click.ClickException):
     """A verdict says no, at one of Feast's doors."""
 
+    def grpc_status_code(self) -> Any:
+        """What Feast's registry server answers with."""
+        from grpc import StatusCode  # as in Feast itself, whose command line goes without
 
-class FeastRefused(AnswerIsNo, click.ClickException):
+        return StatusCode.PERMISSION_DENIED
+
+    def http_status_code(self) -> int:
+        """What Feast's feature server answers with: 403, as for its own permissions."""
+        return 403
+
+
+class FeastRefused(AnswerIsNo, FeastError, click.ClickException):
     """The act failed or may not be done in this way."""
 
 
-class FeastMisconfigured(WrongQuestion, click.ClickException):
+class FeastMisconfigured(WrongQuestion, FeastError, click.ClickException):
     """The governed repository is not configured as it must be."""
 
     exit_code = 2

@@ -16,6 +16,7 @@ from api.feast.caller import current_caller
 from api.feast.denial import NotOffered
 from api.feast.head_copy import read_only_head
 from api.feast.picture import draw
+from api.feast.registry_store import decided
 from api.feast.versions import with_versions
 from api.places import repository_places
 from api.settings import PURPOSE
@@ -39,7 +40,7 @@ class Judging:
     def definitions(self, registry: BaseRegistry, views: Iterable[Any] = ()) -> Definitions:
         """What the registry defines, with those of ``views`` that are old versions beside it."""
         settings, proto = self.parts.settings, registry.proto()
-        head = draw(proto, project=settings.project, repo=settings.repo)
+        head = decided(registry, draw(proto, project=settings.project, repo=settings.repo))
         return with_versions(head, views, proto, project=settings.project, repo=settings.repo)
 
     def definitions_now(self) -> Definitions:

@@ -17,7 +17,7 @@ from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from api.assembly import Provender
 from api.feast.picture import draw
 from api.feast.read_counts import ReadCounts, read_counts
-from api.feast.registry_store import GovernedRegistryStore
+from api.feast.registry_store import GovernedRegistryStore, decided
 from api.feast.request import view_inputs
 from api.places import repository_places
 from api.repository import git_state
@@ -137,7 +137,8 @@ class OnlineGate:
         """The picture of the registry, drawn again when it is another object or was committed since."""
         proto, settings = registry.proto(), self._parts.settings
         if self._drawn is None or self._drawn[0] is not proto or self._drawn[1] != proto.version_id:
-            self._drawn = (proto, proto.version_id, draw(proto, project=settings.project, repo=settings.repo))
+            drawn = draw(proto, project=settings.project, repo=settings.repo)
+            self._drawn = (proto, proto.version_id, decided(registry, drawn))
         return self._drawn[2]
 
 

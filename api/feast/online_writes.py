@@ -20,6 +20,7 @@ from feast.type_map import feast_value_type_to_pa, feast_value_type_to_python_ty
 from feast.utils import make_tzaware
 
 from api.feast.denial import NotOffered
+from governance.canonical import canonical_json
 from lineage.canonical_table import TIMESTAMP
 
 Row = tuple[Any, dict[str, Any], datetime, datetime | None]
@@ -27,6 +28,9 @@ Row = tuple[Any, dict[str, Any], datetime, datetime | None]
 
 EVENT_TIME = "event_timestamp"
 """The column of :func:`written_table` with the moment of each value."""
+
+_STRUCTURED = ("MAP", "JSON", "STRUCT", "SCALAR_MAP")
+"""How the names of Feast's value types begin whose values have parts."""
 
 _WATCH: ContextVar[list[tuple[FeatureView, Sequence[Row]]] | None] = ContextVar("provender_online_writes", default=None)
 
@@ -99,20 +103,27 @@ def watching() -> Iterator[list[tuple[FeatureView, Sequence[Row]]]]:
 
 
 def written_table(view: FeatureView, batches: Sequence[tuple[FeatureView, Sequence[Row]]]) -> pa.Table:
-    """The rows written for ``view`` as Arrow: join keys, features, event and created timestamps in UTC."""
+    """The rows written for ``view`` as Arrow: join keys, features, event and created timestamps in UTC.
+
+    Maps, structs and JSON, whose parts Feast declares to nobody, stand as the text of their RFC 8785 JSON.
+    """
     rows = [row for table, data in batches if table.name == view.name for row in data]
     columns: dict[str, pa.Array] = {}
     for column in (one for one in view.entity_columns if one.name != "__dummy_id"):
         values = [_python(key.entity_values[list(key.join_keys).index(column.name)]) for key, *_ in rows]
         columns[column.name] = pa.array(values, arrow_type(column))
     for feature in view.features:
-        columns[feature.name] = pa.array(
-            [_python(values.get(feature.name)) for _, values, *_ in rows], arrow_type(feature)
-        )
+        columns[feature.name] = _column(feature, [_python(values.get(feature.name)) for _, values, *_ in rows])
     columns[EVENT_TIME] = pa.array([make_tzaware(moment) for _, _, moment, _ in rows], TIMESTAMP)
     created = [None if moment is None else make_tzaware(moment) for *_, moment in rows]
     columns["created_timestamp"] = pa.array(created, TIMESTAMP)
     return pa.table(columns)
+
+
+def _column(feature: Any, values: list[Any]) -> pa.Array:
+    if feature.dtype.to_value_type().name.startswith(_STRUCTURED):
+        return pa.array([None if value is None else canonical_json(value).decode() for value in values], pa.string())
+    return pa.array(values, arrow_type(feature))
 
 
 def _python(value: Any) -> Any:

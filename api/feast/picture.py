@@ -25,7 +25,7 @@ from governance.validation.applicable import suite_files
 DUMMY_ENTITY = "__dummy"
 """The entity that Feast gives to views without one."""
 
-_UNGOVERNED = ("feature_tables", "label_views", "validation_references")
+_UNGOVERNED = ("feature_tables", "validation_references")
 """Objects that Feast knows and this picture has no word for: nothing may slip past the policy in one of them."""
 
 
@@ -42,7 +42,8 @@ def draw(registry: RegistryProto, *, project: str, repo: Path) -> Definitions:
 def _real_paths(registry: RegistryProto, repo: Path) -> frozenset[tuple[str, str]]:
     """Where each file of a source or saved dataset really lies: a symbolic link may lead elsewhere tomorrow."""
     views = (*registry.feature_views, *registry.stream_feature_views)
-    copies = (source for view in views for source in (view.spec.batch_source, view.spec.stream_source))
+    copies = [source for view in views for source in (view.spec.batch_source, view.spec.stream_source)]
+    copies += [view.spec.source for view in registry.label_views]
     uris = {source.file_options.uri for source in (*registry.data_sources, *copies)}
     uris |= {dataset.spec.storage.file_storage.uri for dataset in registry.saved_datasets}
     return frozenset((uri, os.path.realpath(repo / unquote(uri.removeprefix("file://")))) for uri in uris if uri)
@@ -61,9 +62,10 @@ def _drawn(
         *(_entity(proto) for proto in registry.entities),
         *(_feature_view("feature_view", proto, views, sources, repo) for proto in registry.feature_views),
         *(_feature_view("stream_feature_view", proto, views, sources, repo) for proto in registry.stream_feature_views),
+        *(_label_view(proto, sources, repo) for proto in registry.label_views),
         *(_on_demand(proto, views) for proto in registry.on_demand_feature_views),
         *(_service(proto, views, suites) for proto in registry.feature_services),
-        *(_saved_dataset(proto, repo) for proto in registry.saved_datasets),
+        *(_saved_dataset(proto, views, repo) for proto in registry.saved_datasets),
         *(_permission(proto) for proto in registry.permissions),
     ]
     return Definitions(project, assets)
@@ -93,7 +95,7 @@ def _objects(registry: RegistryProto) -> Iterator[Any]:
 
 def _view_kinds(registry: RegistryProto) -> dict[str, str]:
     kinds = {
-        "feature_view": registry.feature_views,
+        "feature_view": [*registry.feature_views, *registry.label_views],
         "stream_feature_view": registry.stream_feature_views,
         "on_demand_feature_view": registry.on_demand_feature_views,
     }
@@ -167,22 +169,53 @@ def _feature_view(
         tags=dict(spec.tags),
         fields=_fields(spec.features),
         inputs=(*(Input(f"data_source:{source.name}") for source in sources), *_entities(spec), *upstream),
-        places=tuple(
-            place
-            for source in sources
-            for place in _source_places(source, repo)
-            if place not in known.get(source.name, ())
-        ),
+        places=_elsewhere(sources, known, repo),
         facts={
             "description": spec.description,
             "online": spec.online,
             "offline": getattr(spec, "offline", False),  # stream views have no such field
             "ttl_seconds": spec.ttl.seconds,
-            "entities": [name for name in spec.entities if name != DUMMY_ENTITY],
-            "join_keys": [column.name for column in spec.entity_columns if column.name != f"{DUMMY_ENTITY}_id"],
+            **_keys(spec),
         },
         definition=_definition(spec),
     )
+
+
+def _label_view(proto: Any, known: Mapping[str, tuple[str, ...]], repo: Path) -> Asset:
+    """Feast's view of what people judged, read and served like a feature view, and so judged as one."""
+    spec = proto.spec
+    sources = [spec.source] if spec.HasField("source") else []
+    return Asset(
+        kind="feature_view",
+        name=spec.name,
+        project=spec.project,
+        owner=spec.owner,
+        tags=dict(spec.tags),
+        fields=_fields(spec.features),
+        inputs=(*(Input(f"data_source:{source.name}") for source in sources), *_entities(spec)),
+        places=_elsewhere(sources, known, repo),
+        facts={
+            "description": spec.description,
+            "online": spec.online,
+            "offline": False,
+            "ttl_seconds": spec.ttl.seconds,
+            **_keys(spec),
+        },
+        definition=_definition(spec),
+    )
+
+
+def _elsewhere(sources: list[Any], known: Mapping[str, tuple[str, ...]], repo: Path) -> tuple[str, ...]:
+    """Where a view's own copies of its sources lie and the sources of that name do not."""
+    places = ((source.name, place) for source in sources for place in _source_places(source, repo))
+    return tuple(place for name, place in places if place not in known.get(name, ()))
+
+
+def _keys(spec: Any) -> dict[str, Any]:
+    return {
+        "entities": [name for name in spec.entities if name != DUMMY_ENTITY],
+        "join_keys": [column.name for column in spec.entity_columns if column.name != f"{DUMMY_ENTITY}_id"],
+    }
 
 
 def _entities(spec: Any) -> Iterator[Input]:
@@ -230,11 +263,21 @@ def _view_key(name: str, views: Mapping[str, str]) -> str:
     return f"{views.get(name, 'feature_view')}:{name}"
 
 
-def _saved_dataset(proto: Any, repo: Path) -> Asset:
+def _saved_dataset(proto: Any, views: Mapping[str, str], repo: Path) -> Asset:
+    """A copy of rows: it is made from the features that it names, so it lies where all of them may."""
     storage = proto.spec.storage
     which = storage.WhichOneof("kind")
     lies = (place_of(storage.file_storage.uri, base=repo),) if which == "file_storage" else (f"{which}://unknown",)
-    return _plain("saved_dataset", proto.spec, facts={"join_keys": list(proto.spec.join_keys)}, places=lies)
+    inputs = tuple(_copied(ref, views) for ref in proto.spec.features)
+    facts = {"join_keys": list(proto.spec.join_keys)}
+    return _plain("saved_dataset", proto.spec, inputs=inputs, facts=facts, places=lies)
+
+
+def _copied(ref: str, views: Mapping[str, str]) -> Input:
+    """The field of a reference; the whole view where it names a version, whose fields may be others."""
+    name, _, feature = ref.partition(":")
+    view, version, _ = name.partition("@")
+    return Input(_view_key(view, views), (feature,) if feature and not version else None)
 
 
 def _permission(proto: Any) -> Asset:

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
@@ -24,6 +24,7 @@ from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RepoConfig
 from feast.repo_operations import _get_repo_contents, extract_objects_for_apply_delete, get_repo_files
 
+from api.credentials import held_credentials
 from api.feast.configuration import read_configuration
 from api.feast.definition_sites import definition_sites
 from api.feast.governed import settings_of
@@ -41,7 +42,7 @@ from governance.nearest_change import Situation
 from governance.plan import Plan, located, make_plan
 from governance.policy import Policy
 from governance.policy_file import load_policy
-from governance.verdict import Verdict
+from governance.verdict import Finding, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,8 @@ class Proposal:
     """What the registry holds now."""
     told: tuple[Mapping[str, Json], ...]
     """The findings of the decision that let the registry's definitions in."""
+    notes: tuple[Finding, ...] = ()
+    """The credentials of stores that this client holds."""
 
     def verdict(self, definitions: Definitions) -> Verdict:
         """What ``feast apply`` of these definitions would be told."""
@@ -70,13 +73,14 @@ class Proposal:
 
     def plan(self) -> Plan:
         """The plan of the next ``feast apply``."""
-        return make_plan(
+        plan = make_plan(
             self.definitions,
             self.verdict(self.definitions),
             head=self.head,
             head_verdict=None if self.head is None else self.verdict(self.head),
             told=self.told,
         )
+        return replace(plan, notes=self.notes)
 
 
 def propose(repo: Path, *, file: Path | None = None) -> Proposal:
@@ -93,14 +97,17 @@ def propose(repo: Path, *, file: Path | None = None) -> Proposal:
         refuse_shadowed_modules(repo)
         proto = _applied(config, head)
         sites = definition_sites(get_repo_files(repo), root=repo)
+    definitions = located(draw(proto, project=settings.project, repo=settings.repo), sites)
+    places = repository_places(settings)
     return Proposal(
         settings=settings,
         policy=load_policy(settings.policy),
-        places=repository_places(settings),
+        places=places,
         today=datetime.now(UTC).date(),
-        definitions=located(draw(proto, project=settings.project, repo=settings.repo), sites),
+        definitions=definitions,
         head=head.definitions,
         told=head.told,
+        notes=held_credentials(settings, definitions, places=places, environ=os.environ),
     )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
 
+from feast.infra.registry.base_registry import BaseRegistry
 from feast.infra.registry.registry_store import RegistryStore
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RegistryConfig
@@ -26,12 +27,14 @@ from api.feast.bookkeeping import differ
 from api.feast.denial import FeastRefused, told_to_feast
 from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of_registry, settings_of_registry
+from api.feast.governed_provider_only import refuse_ungoverned_provider
 from api.feast.policy_change import record_policy_change
 from api.feast.registry_commits import RegistryCommits, outdated
 from api.feast.registry_head import Head
 from api.feast.registry_history import RegistryHistory, old_version, refuse_old_version
 from api.feast.registry_merge import Conflict, merged
 from api.feast.registry_refs import registry_refs
+from api.feast.shadowing import refuse_shadowed_modules
 from governance.assets import Definitions
 from governance.plan import Action, changes
 
@@ -45,6 +48,7 @@ class GovernedRegistryStore(RegistryStore):
     def __init__(self, registry_config: RegistryConfig, repo_path: Path | None) -> None:
         self._config = registry_config
         with told_to_feast():
+            refuse_ungoverned_provider(registry_config)
             refs = registry_refs(settings_of_registry(registry_config, repo_path), registry_config)
             self._commits = RegistryCommits(refs, ApplyGate(parts_of_registry(registry_config, repo_path)))
             self._old = old_version(registry_config)
@@ -75,6 +79,15 @@ class GovernedRegistryStore(RegistryStore):
         proto = self._commits.load(head)
         self._handed_out, self._seen = proto, head
         return proto
+
+    def let_in(self, definitions: Definitions) -> Definitions:
+        """``definitions`` where they are what was handed out, else what was: Feast changes its copy before it commits.
+
+        A change that was made with ``commit=False`` has no verdict, so none may rest on its labels.
+        """
+        if self._seen is None or definitions.digest == self._seen.definitions:
+            return definitions
+        return self.gate.definitions(self._commits.load(self._seen))
 
     def update_registry_proto(self, registry_proto: RegistryProto) -> None:
         """Decide on and commit what Feast made of the registry; on a denial, undo it in Feast's own memory."""
@@ -110,6 +123,7 @@ class GovernedRegistryStore(RegistryStore):
         A registry that is being taken apart is not judged at every step, where a source may be gone before what reads
         it. Until the last step nothing is written: a teardown that is cut off leaves the registry whole.
         """
+        refuse_shadowed_modules(self.gate.parts.settings.repo)
         head = self._head()
         if head is not None:
             proto = self._commits.load(head)
@@ -123,6 +137,7 @@ class GovernedRegistryStore(RegistryStore):
         """Let the head name nothing; every version stays as history."""
         with told_to_feast(), self._commits.alone() as held:
             refuse_old_version(self._config)
+            refuse_shadowed_modules(self.gate.parts.settings.repo)
             head = self._commits.settled()
             if head is not None and self.gate.allowed() is not None:
                 held()
@@ -235,6 +250,12 @@ class _Teardown:
     before: Definitions
     left: RegistryProto
     """What Feast has not removed yet, as it has it in hand."""
+
+
+def decided(registry: BaseRegistry, definitions: Definitions) -> Definitions:
+    """What counts of ``definitions``, which were drawn from Feast's own copy of ``registry``."""
+    store = getattr(registry, "_registry_store", None)
+    return store.let_in(definitions) if isinstance(store, GovernedRegistryStore) else definitions
 
 
 def open_stores(registry_config: RegistryConfig) -> tuple[GovernedRegistryStore, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from governance.canonical import Json
 from governance.plan import Change, Plan, PlannedFinding
+from governance.verdict import Finding
 
 VERSION = 1
 
@@ -22,6 +23,7 @@ def as_document(plan: Plan) -> Json:
         "findings": [_finding(one) for one in plan.findings],
         "exempted": [one.as_json() for one in plan.verdict.exempted],
         "resolved": [{"object": key, "rule": rule, "message": message} for key, rule, message in plan.resolved],
+        "notes": [_noted(one) for one in plan.notes],
     }
 
 
@@ -31,3 +33,7 @@ def _change(one: Change) -> Json:
 
 def _finding(one: PlannedFinding) -> Json:
     return {**one.finding.as_json(), "since": one.since.value, "location": one.finding.location}
+
+
+def _noted(one: Finding) -> Json:
+    return {**one.as_json(), "location": one.location}

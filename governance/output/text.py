@@ -17,7 +17,9 @@ _TITLE = {
 
 def as_text(plan: Plan) -> str:
     """The whole plan: changes, findings by age, exemptions, and the answer in the last line."""
-    return "\n".join([*_changes(plan), *_findings(plan), *_exempted(plan), *_resolved(plan), _answer(plan)])
+    return "\n".join(
+        [*_changes(plan), *_findings(plan), *_exempted(plan), *_resolved(plan), *_notes(plan), _answer(plan)]
+    )
 
 
 def _changes(plan: Plan) -> Iterator[str]:
@@ -51,6 +53,12 @@ def _exempted(plan: Plan) -> Iterator[str]:
     if plan.verdict.exempted:
         yield "\nSet aside by exemptions:"
         yield from (exempted_text(one) for one in plan.verdict.exempted)
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    if plan.notes:
+        yield "\nPast every gate, which no policy can prevent:"
+        yield from (one.text() for one in plan.notes)
 
 
 def _resolved(plan: Plan) -> Iterator[str]:

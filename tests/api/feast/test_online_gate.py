@@ -126,3 +126,21 @@ def test_a_registry_that_somebody_else_changed_counts_after_policy_ttl(applied: 
     store.apply([view])
     with pytest.raises(Denied, match="purpose research is not allowed; allowed: care"):
         _read(reader)
+
+
+def test_labels_that_nobody_decided_on_open_no_gate(repository: Any) -> None:
+    """A change with ``commit=False`` stands in Feast's own copy of the registry, which cached reads see."""
+    for file in repository.path.glob("*.py"):
+        kept = file.read_text().replace('"purpose": "care,research"', '"purpose": "care"')
+        file.write_text(kept.replace('"purpose": "research"', '"purpose": "care"'))
+    store = repository.apply()
+    for one in (store, repository.store()):
+        assert one.list_feature_views()
+        proto = one.registry.proto()
+        for tagged in (*proto.data_sources, *(each.spec for each in (*proto.entities, *proto.feature_views))):
+            tagged.tags["purpose"] = "research"
+        for view in proto.feature_views:
+            view.spec.batch_source.tags["purpose"] = "research"
+        with pytest.raises(Denied, match="purpose research is not allowed; allowed: care"):
+            _read(one)
+    assert {decision["definitions"] for decision in _online(repository)} == {repository.head["definitions"]}

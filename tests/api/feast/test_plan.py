@@ -273,3 +273,25 @@ def test_a_policy_s_own_tests_run_without_feast(tmp_path: Path, provender: Calla
     assert answer.code == 1
     assert answer.out.startswith("FAILED  cases.yaml:4  empty\n        expected deny, the verdict is allow\n")
     assert provender("policy", "test", tmp_path, "--json").document["failed"] == 1
+
+
+def test_credentials_that_lead_past_every_gate_are_noted_and_change_no_answer(
+    repository: Any, provender: Callable[..., Answer]
+) -> None:
+    redis = {"type": "redis", "connection_string": "localhost:6379,password=hush"}
+    repository.configure(lambda document: document.update(online_store=redis))
+    policy = repository.path / "policy.yaml"
+    policy.write_text(policy.read_text().replace("places:", 'places:\n  - {match: "redis://**", zone: DE}'))
+    said = provender("plan", "--repo", repository.path)
+    assert said.code == 0
+    assert said.out.endswith(
+        "\nPast every gate, which no policy can prevent:\n"
+        "audit  credentials.held  configuration:online_store\n"
+        "      `online_store: connection_string:` holds a password\n"
+        "      fix:  give this client a user of its own, with the rights that docs/threats.md lists for this store\n"
+        "      at:   feature_store.yaml\n"
+        "\nfeast apply would be allowed: no findings.\n"
+    )
+    (note,) = provender("plan", "--repo", repository.path, "--json").document["notes"]
+    assert (note["rule"], note["level"]) == ("credentials.held", "audit")
+    assert "hush" not in said.out

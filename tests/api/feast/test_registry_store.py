@@ -477,16 +477,14 @@ def test_a_view_that_reads_elsewhere_than_its_source_says_is_judged_by_where_it_
 
 
 def test_a_kind_of_object_that_no_policy_can_judge_is_refused(applied: Any) -> None:
-    from feast.protos.feast.core.LabelView_pb2 import LabelView
+    from feast.protos.feast.core.ValidationProfile_pb2 import ValidationReference
 
     _, store = applied
     proto = store.registry.proto()
-    label = LabelView()
-    label.spec.name, label.spec.project = "sentiment", store.project
-    proto.label_views.append(label)
-    with pytest.raises(WrongQuestion, match="label views"):
+    proto.validation_references.append(ValidationReference(name="profile", project=store.project))
+    with pytest.raises(WrongQuestion, match="validation references"):
         store.registry.commit()
-    assert not len(store.registry.proto().label_views)
+    assert not len(store.registry.proto().validation_references)
 
 
 def test_a_governed_provider_refuses_a_registry_that_is_not(repository: Any) -> None:
