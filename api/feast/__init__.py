@@ -2,7 +2,7 @@
 
     provider: api.feast.GovernedProvider
     registry: {registry_store_type: api.feast.GovernedRegistryStore, path: data/registry}
-    offline_store: {type: api.feast.AsofOfflineStore}
+    offline_store: {type: api.feast.AsofOfflineStore}   # or api.feast.GovernedOfflineStore, before one of Feast's
 
 Feast takes seconds to import, so nothing here is imported before it is named.
 """
@@ -17,9 +17,18 @@ _HOMES = {
     "GovernedRegistryStore": "api.feast.registry_store",
     "AsofOfflineStore": "api.feast.asof_store",
     "AsofOfflineStoreConfig": "api.feast.asof_store",
+    "GovernedOfflineStore": "api.feast.governed_offline_store",
+    "GovernedOfflineStoreConfig": "api.feast.governed_offline_store",
 }
 
-__all__ = ["AsofOfflineStore", "AsofOfflineStoreConfig", "GovernedProvider", "GovernedRegistryStore"]
+__all__ = [
+    "AsofOfflineStore",
+    "AsofOfflineStoreConfig",
+    "GovernedOfflineStore",
+    "GovernedOfflineStoreConfig",
+    "GovernedProvider",
+    "GovernedRegistryStore",
+]
 
 
 def __getattr__(name: str) -> Any:

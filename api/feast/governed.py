@@ -10,6 +10,7 @@ from typing import Any
 from feast.repo_config import RegistryConfig, RepoConfig
 
 from api.assembly import Provender, opened
+from api.feast.governed_offline_store import unwrapped
 from api.places import repository_places
 from api.settings import Settings, load_settings
 from governance.errors import ConfigurationError
@@ -67,7 +68,7 @@ def _check(settings: Settings) -> None:
 
 
 def _stores(config: RepoConfig) -> Mapping[str, Any]:
-    online, offline = config.online_config, config.offline_config
+    online, offline = config.online_config, unwrapped(config).offline_config
     return {
         "online_store": online.model_dump() if hasattr(online, "model_dump") else online,
         "offline_store": offline.model_dump() if hasattr(offline, "model_dump") else offline,

@@ -32,8 +32,8 @@ def refuse_outside_acts(way: str) -> None:
         raise NotOffered(
             f"{way}: rows would leave or be written without a verdict and a record. Use get_historical_features(),"
             " materialize() or write_to_offline_store() of a FeatureStore over this repository. On-demand views are"
-            " computed when they are read; materializing one that has write_to_online_store, and Feast's offline"
-            " server, are not offered yet."
+            " computed when they are read; materializing one that has write_to_online_store is not offered. For Feast's"
+            " offline server set `offline_store: type: api.feast.GovernedOfflineStore`, with this store within."
         )
 
 

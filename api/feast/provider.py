@@ -30,6 +30,7 @@ from api.feast.distributed import ChunkedJob, written_chunks
 from api.feast.file_acts import FileActs
 from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of
+from api.feast.governed_offline_store import unwrapped
 from api.feast.guarded_stores import GuardedOfflineStore, GuardedOnlineStore
 from api.feast.job import GovernedRetrievalJob
 from api.feast.judging import Judging, purpose_under
@@ -60,11 +61,12 @@ class GovernedProvider(PassthroughProvider):
     """The provider of a governed repository."""
 
     def __init__(self, config: RepoConfig) -> None:
-        super().__init__(config)
         with told_to_feast():
             refuse_old_version(config.registry)
             self._parts = parts_of(config)
         config.repo_path = self._parts.settings.repo  # absolute: Feast would follow a change of the working directory
+        config = unwrapped(config)
+        super().__init__(config)
         self._digests = DigestCache(self._parts.settings.repo / "data" / "source-digests.db")
         self._judging = Judging(self._parts, config)
         self._files = FileActs(self._judging, self._digests)
@@ -142,6 +144,7 @@ class GovernedProvider(PassthroughProvider):
         **kwargs: Any,
     ) -> RetrievalJob:
         """Decide, record the start, and give a job that can only be read as a recorded snapshot. Raises FeastDenied."""
+        config = unwrapped(config)
         with told_to_feast():
             require_registered(feature_views, registry, project)
             request = asked(
@@ -178,7 +181,7 @@ class GovernedProvider(PassthroughProvider):
 
     def retrieve_saved_dataset(self, config: RepoConfig, dataset: SavedDataset) -> RetrievalJob:
         """A job that gives the rows of a saved dataset, as a retrieval of its own. Raises FeastDenied."""
-        make = super().retrieve_saved_dataset
+        make, config = super().retrieve_saved_dataset, unwrapped(config)
         with told_to_feast():
             request = saved_dataset_request(dataset, self._judging.purpose(), self._parts.settings.repo)
             self._files.refuse_own(dataset.storage)
@@ -193,7 +196,7 @@ class GovernedProvider(PassthroughProvider):
         registry: BaseRegistry,
     ) -> RetrievalJob:
         """A job that gives served values back, as a retrieval of its own. Raises FeastDenied."""
-        make = super().retrieve_feature_service_logs
+        make, config = super().retrieve_feature_service_logs, unwrapped(config)
         with told_to_feast():
             service = registry.get_feature_service(feature_service.name, config.project)
             request = logs_request(service, _aware(start_date), _aware(end_date), self._judging.purpose())
@@ -222,6 +225,7 @@ class GovernedProvider(PassthroughProvider):
         **kwargs: Any,
     ) -> None:
         """Decide, record the start, write, and record what was written from which sources. Raises FeastDenied."""
+        config = unwrapped(config)
         arguments = (config, feature_view, start_date, end_date, registry, project, *args)
         with told_to_feast():
             require_registered([feature_view], registry, project)
