@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,23 @@ def postgresql() -> Iterator[int]:
     finally:
         _run(_programs() / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
         shutil.rmtree(directory)
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str]:
+    """The same, as the URL that :func:`new_database` takes."""
+    with postgresql() as port:
+        yield f"postgresql://{USER}:secret@127.0.0.1:{port}"
+
+
+def new_database(server: str) -> str:
+    """SQLAlchemy's URL of an empty database on ``server``."""
+    import psycopg
+
+    name = f"d{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server.replace('://', '+psycopg://')}/{name}"
 
 
 def _programs() -> Path:

@@ -96,6 +96,11 @@ class Repository:
         return [record.predicate for record in self.records(kind)]
 
     @property
+    def decisions(self) -> list[tuple[str, str]]:
+        """Gate and outcome of each recorded decision."""
+        return [(one["gate"], one["outcome"]) for one in self.predicates("decision")]
+
+    @property
     def head(self) -> dict[str, Any]:
         value: dict[str, Any] = json.loads((self.path / "data/registry/head.json").read_bytes())
         return value

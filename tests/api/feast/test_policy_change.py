@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from governance.errors import AnswerIsNo, Denied
-from tests.api.feast.test_registry_store import _view
+from tests.api.feast.views import follow_up_view
 
 OWNED = "  - {id: ttl.short, on: feature_view, when: 'ttl_seconds > 86400', gates: [apply], message: kept too long}\n"
 
@@ -25,7 +25,7 @@ def test_the_first_apply_under_another_policy_records_what_it_newly_denies(appli
     before = repository.head
     _stricter(repository)
     with pytest.raises(Denied, match=r"ttl\.short"):
-        store.apply(_view(store))
+        store.apply(follow_up_view(store))
     (change,) = repository.predicates("policy")
     assert change["old"] == {"policy": before["policy"], "outcome": "allow"}
     assert change["new"] == {"policy": repository.parts.policy().sha256, "outcome": "deny"}
@@ -44,7 +44,7 @@ def test_a_policy_change_is_recorded_once_and_its_way_back_too(applied: Any) -> 
     old = _stricter(repository)
     for _ in range(2):
         with pytest.raises(Denied):
-            store.apply(_view(store))
+            store.apply(follow_up_view(store))
     (repository.path / "policy.yaml").write_text(old)
     repository.apply()
     repository.apply()
@@ -79,5 +79,5 @@ def test_a_kept_policy_that_was_edited_is_noticed_when_it_is_needed(applied: Any
     kept.write_text(kept.read_text().replace("ownership", "residency"))
     _stricter(repository)
     with pytest.raises(AnswerIsNo, match="was changed behind our back"):
-        store.apply(_view(store))
+        store.apply(follow_up_view(store))
     assert len(repository.records("decision")) == 1

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -15,8 +12,9 @@ import pytest
 from governance.errors import AnswerIsNo, Denied, WrongQuestion
 from lineage.refs import Refs, open_refs
 from lineage.sources.s3 import S3Access
-from tests.api.feast.conftest import ROOT
-from tests.postgresql import USER, postgresql
+from tests.api.feast.views import follow_up_view
+from tests.postgresql import new_database, postgresql_server
+from tests.processes import let_go, started
 from tests.seaweedfs import S3Server, running_seaweedfs
 
 pytestmark = [
@@ -37,17 +35,8 @@ def s3() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
-    with postgresql() as port:
-        yield f"postgresql://{USER}:secret@127.0.0.1:{port}"
-
-
-def _new_database(server: str) -> str:
-    import psycopg
-
-    name = f"d{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server.replace('://', '+psycopg://')}/{name}"
+    with postgresql_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -63,7 +52,7 @@ def placed(request: pytest.FixtureRequest, repository: Any) -> tuple[Any, Refs]:
     """A repository with its registry in such a place, nothing applied yet; and what lies there."""
     location: str = request.param
     if location == "postgresql":
-        location = _new_database(request.getfixturevalue("postgres"))
+        location = new_database(request.getfixturevalue("postgres"))
         repository.configure(lambda document: document["governance"].update(database=location))
     if location.startswith("s3://"):
         request.getfixturevalue("credentials")
@@ -81,18 +70,18 @@ def test_a_registry_lives_the_same_life_wherever_it_lies(placed: tuple[Any, Refs
     first = repository.apply()
     second = repository.store()
     assert _views(second) == {"laboratory", "demographics"}
-    one, other = _view(first, "one"), _view(second, "other")
+    one, other = follow_up_view(first, "one"), follow_up_view(second, "other")
     first.apply(one)
     second.registry.apply_data_source(other[0], second.project, commit=False)
     second.registry.apply_feature_view(other[1], second.project)
     assert _views(repository.store()) == {"laboratory", "demographics", "one", "other"}
     with pytest.raises(Denied, match=r"ownership\.owner"):
-        second.apply(_view(second, "careless", owner=""))
+        second.apply(follow_up_view(second, "careless", owner=""))
     assert _views(repository.store()) == {"laboratory", "demographics", "one", "other"}
     assert refs.read("next.json") is None
 
     old = refs.read("head.json")
-    second.apply(_view(second, "third"))
+    second.apply(follow_up_view(second, "third"))
     late = refs.read("head.json")
     assert refs.swap("head.json", late, old)
     with pytest.raises(AnswerIsNo, match="an older one was put back"):
@@ -108,9 +97,9 @@ APPLY = """
 import sys
 from pathlib import Path
 from tests.api.feast.conftest import Repository
-from tests.api.feast.test_registry_places import _view
+from tests.api.feast.views import follow_up_view
 store = Repository(Path(sys.argv[1])).store()
-objects = _view(store, sys.argv[2])
+objects = follow_up_view(store, sys.argv[2])
 print("ready", flush=True)
 input()
 store.apply(objects)
@@ -120,16 +109,8 @@ store.apply(objects)
 def test_processes_that_apply_at_once_lose_nothing(placed: tuple[Any, Refs]) -> None:
     repository, _ = placed
     repository.apply()
-    started = [_started(APPLY, repository.path, f"view_{number}") for number in range(2)]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    ends = [(process.communicate()[1], process.returncode) for process in started]
-    assert [code for _, code in ends] == [0, 0], ends
+    ends = let_go(started(APPLY, repository.path, f"view_{number}") for number in range(2))
+    assert [code for code, _ in ends] == [0, 0], ends
     assert _views(repository.store()) == {"laboratory", "demographics", "view_0", "view_1"}
 
 
@@ -139,13 +120,13 @@ from pathlib import Path
 from api.feast.registry_commits import RegistryCommits
 from lineage.alone import alone
 from tests.api.feast.conftest import Repository
-from tests.api.feast.test_registry_places import _view
+from tests.api.feast.views import follow_up_view
 
 def killed(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 store = Repository(Path(sys.argv[1])).store()
-objects = _view(store, "late")
+objects = follow_up_view(store, "late")
 parts = next(iter(__import__("api.feast.registry_store").feast.registry_store._OPEN)).gate.parts
 if sys.argv[2] == "record":
     type(parts.recorder).record = killed
@@ -161,13 +142,13 @@ def test_a_commit_that_is_killed_happened_if_its_decision_is_recorded(
 ) -> None:
     repository, refs = placed
     repository.apply()
-    process = _started(KILLED, repository.path, step)
+    process = started(KILLED, repository.path, step)
     _, said = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, said
     assert refs.read("next.json") is not None
     now = repository.store()
     assert ("late" in _views(now)) == there
-    now.apply(_view(now, "later"))
+    now.apply(follow_up_view(now, "later"))
     assert _views(repository.store()) >= {"later", *(["late"] if there else [])}
     assert refs.read("next.json") is None
 
@@ -177,7 +158,7 @@ def test_an_old_version_is_read_where_it_lies(placed: tuple[Any, Refs]) -> None:
 
     repository, _ = placed
     store = repository.apply()
-    store.apply(_view(store, "late"))
+    store.apply(follow_up_view(store, "late"))
     history = open_history(repository.path)
     before, after = history.versions
     changed = {one.key for one in history.definitions(after).assets} - {
@@ -193,23 +174,6 @@ def test_a_bucket_that_is_gone_is_one_sentence(repository: Any) -> None:
     repository.configure(lambda document: document["registry"].update(path="s3://nowhere-at-all/liver"))
     with pytest.raises(WrongQuestion, match="There is no bucket 'nowhere-at-all'"):
         repository.apply()
-
-
-def _started(code: str, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
-        cwd=ROOT,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def _view(store: Any, name: str, **changes: Any) -> list[Any]:
-    from tests.api.feast.test_registry_store import _view
-
-    return _view(store, name, **changes)
 
 
 def _views(store: Any) -> set[str]:

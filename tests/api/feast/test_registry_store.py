@@ -2,48 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from governance.errors import AnswerIsNo, Denied, WrongQuestion
-
-TAGS = {"residency": "DE", "pii": "true", "purpose": "research"}
-OWNER = "data-office@hospital.example"
-
-
-def _view(store: Any, name: str = "follow_up", **changes: Any) -> list[Any]:
-    """A view of the follow-up file with its source and the example's patient; ``changes`` are made to the view."""
-    from feast import FeatureView, Field, FileSource
-    from feast.types import Int64, String
-
-    source = FileSource(
-        name=f"{name}_export",
-        path="data/sources/follow_up.parquet",
-        timestamp_field="event_timestamp",
-        created_timestamp_column="created_timestamp",
-        owner=OWNER,
-        tags=changes.pop("source_tags", TAGS),
-    )
-    view = {
-        "name": name,
-        "entities": [store.get_entity("patient")],
-        "ttl": timedelta(days=400),
-        "schema": [Field(name="patient_id", dtype=Int64), Field(name="outcome", dtype=String)],
-        "source": source,
-        "owner": OWNER,
-        "tags": TAGS,
-        **changes,
-    }
-    return [source, FeatureView(**view)]
-
-
-def _names(store: Any) -> set[str]:
-    return {view.name for view in store.list_feature_views(allow_cache=True)}
+from governance.errors import Denied, WrongQuestion
+from tests.api.feast.views import TAGS, follow_up_view, view_names
 
 
 def test_an_accepted_apply_is_one_recorded_decision_and_one_signed_head(applied: Any) -> None:
@@ -53,7 +19,7 @@ def test_an_accepted_apply_is_one_recorded_decision_and_one_signed_head(applied:
     assert decision["outcome"] == "allow"
     assert decision["definitions"] == repository.head["definitions"]
     assert decision["policy"] == repository.head["policy"]
-    assert _names(store) == {"laboratory", "demographics"}
+    assert view_names(store) == {"laboratory", "demographics"}
 
 
 def test_a_decision_names_the_commit_of_the_repository(repository: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,22 +98,22 @@ def test_after_a_denial_the_process_goes_on_with_what_the_registry_holds(applied
     repository, store = applied
     head = repository.head
     with pytest.raises(Denied):
-        store.apply(_view(store, "careless", owner=""))
+        store.apply(follow_up_view(store, "careless", owner=""))
     assert repository.head == head
-    assert _names(store) == {"laboratory", "demographics"}
+    assert view_names(store) == {"laboratory", "demographics"}
     assert "careless" not in str(store.registry.proto())
-    store.apply(_view(store))
-    assert _names(store) == {"laboratory", "demographics", "follow_up"}
+    store.apply(follow_up_view(store))
+    assert view_names(store) == {"laboratory", "demographics", "follow_up"}
     assert [one["outcome"] for one in repository.predicates("decision")] == ["allow", "deny", "allow"]
 
 
 def test_a_single_object_written_past_apply_is_judged_at_the_commit(applied: Any) -> None:
     """As the UI and the registry server write."""
     _, store = applied
-    _, view = _view(store, "careless", owner="")
+    _, view = follow_up_view(store, "careless", owner="")
     with pytest.raises(Denied, match="owner"):
         store.registry.apply_feature_view(view, store.project)
-    assert _names(store) == {"laboratory", "demographics"}
+    assert view_names(store) == {"laboratory", "demographics"}
 
 
 def test_two_feature_stores_of_one_configuration_are_both_judged_before_infrastructure(
@@ -161,7 +127,7 @@ def test_two_feature_stores_of_one_configuration_are_both_judged_before_infrastr
     assert second.list_feature_views()
     (repository.path / "data/online.db").unlink()
     with pytest.raises(Denied):
-        first.apply(_view(first, "careless", owner=""))
+        first.apply(follow_up_view(first, "careless", owner=""))
     assert not (repository.path / "data/online.db").exists()
 
 
@@ -189,112 +155,12 @@ def test_applying_the_same_again_is_refused_once_its_store_may_not_hold_it(appli
 
 def test_a_tag_called_meta_is_part_of_the_definition(applied: Any) -> None:
     repository, store = applied
-    (one, two) = (_view(store, "follow_up", tags={**TAGS, "meta": value}) for value in ("one", "two"))
+    (one, two) = (follow_up_view(store, "follow_up", tags={**TAGS, "meta": value}) for value in ("one", "two"))
     store.apply(one)
     before = repository.head["definitions"]
     store.apply(two)
     assert repository.head["definitions"] != before
     assert len(repository.records("decision")) == 3
-
-
-def test_two_applies_of_other_objects_at_once_are_both_kept(applied: Any) -> None:
-    repository, first = applied
-    second = repository.store()
-    assert second.list_feature_views()
-    late = _view(second, "outcomes")
-    first.apply(_view(first, "follow_up"))
-    second.registry.apply_data_source(late[0], second.project, commit=False)
-    second.registry.apply_feature_view(late[1], second.project)
-    assert _names(second) == _names(repository.store()) == {"laboratory", "demographics", "follow_up", "outcomes"}
-    assert _decided(repository)[-2:] == [("apply", "allow")] * 2
-
-
-def test_two_applies_of_one_object_at_once_are_a_conflict_that_names_it(applied: Any) -> None:
-    repository, first = applied
-    second = repository.store()
-    assert second.list_feature_views()
-    _retag(first, "one")
-    (view,) = (one for one in second.registry.proto().feature_views if one.spec.name == "laboratory")
-    view.spec.tags["team"] = "other"
-    with pytest.raises(AnswerIsNo, match="somebody else meanwhile, and both of you changed feature view laboratory"):
-        second.registry.commit()
-    assert repository.store().get_feature_view("laboratory").tags["team"] == "one"
-    assert second.get_feature_view("laboratory").tags["team"] == "one"
-    _retag(second, "other")
-    assert repository.store().get_feature_view("laboratory").tags["team"] == "other"
-
-
-def test_what_two_applies_make_together_is_judged_together(applied: Any) -> None:
-    repository, first = applied
-    source, view = _view(first)
-    first.apply(source)
-    second = repository.store()
-    assert second.list_data_sources()
-    first.registry.delete_data_source(source.name, first.project)
-    head = repository.head
-    with pytest.raises(Denied, match=r"inputs\.defined") as refusal:
-        second.registry.apply_feature_view(view, second.project)
-    assert source.name in str(refusal.value)
-    assert repository.head == head
-    assert _names(second) == {"laboratory", "demographics"}
-    assert _decided(repository)[-1] == ("apply", "deny")
-
-
-def test_materializing_a_view_that_is_changed_meanwhile_keeps_both(applied: Any) -> None:
-    repository, first = applied
-    second = repository.store()
-    view = second.get_feature_view("laboratory")
-    _retag(first, "new team")
-    times = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
-    second.registry.apply_materialization(view, second.project, *times)
-    now = repository.store().get_feature_view("laboratory")
-    assert now.tags["team"] == "new team"
-    assert now.materialization_intervals == [times]
-    assert len(repository.records("decision")) == 2
-
-
-def _retag(store: Any, team: str) -> None:
-    view = store.get_feature_view("laboratory")
-    view.tags = {**view.tags, "team": team}
-    store.apply(view)
-
-
-def test_nothing_is_added_to_a_registry_that_was_torn_down_meanwhile(applied: Any) -> None:
-    repository, first = applied
-    second = repository.store()
-    late = _view(second, "outcomes")
-    second.registry.apply_data_source(late[0], second.project, commit=False)
-    first.registry.teardown()
-    with pytest.raises(AnswerIsNo, match=r"changed by somebody else meanwhile\. Nothing was written"):
-        second.registry.apply_feature_view(late[1], second.project)
-    assert repository.store().list_feature_views() == []
-
-
-@pytest.mark.parametrize("member", ["definitions", "policy", "object"])
-def test_a_head_edited_by_hand_is_noticed(applied: Any, member: str) -> None:
-    repository, _ = applied
-    path = repository.path / "data/registry/head.json"
-    other = [name for name in repository.versions if name not in repository.head["object"]]
-    changed = f"versions/{other[0]}" if member == "object" else "0" * 64
-    path.write_text(json.dumps({**repository.head, member: changed}))
-    with pytest.raises(AnswerIsNo, match="edited by hand"):
-        repository.store().list_feature_views()
-
-
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"object": "x", "definitions": "y", "policy": "z"}'])
-def test_a_head_that_is_no_head_is_one_sentence(applied: Any, content: str) -> None:
-    repository, _ = applied
-    (repository.path / "data/registry/head.json").write_text(content)
-    with pytest.raises(AnswerIsNo, match="not as it was written"):
-        repository.store().list_feature_views()
-
-
-def test_a_version_edited_by_hand_is_noticed(applied: Any) -> None:
-    repository, _ = applied
-    path = repository.path / "data/registry" / repository.head["object"]
-    path.write_bytes(path.read_bytes().replace(b"hepatology@hospital", b"oncology12@hospital"))
-    with pytest.raises(AnswerIsNo, match="behind our back"):
-        repository.store().list_feature_views()
 
 
 def test_a_file_named_like_another_module_is_refused_by_name(repository: Any) -> None:
@@ -305,160 +171,10 @@ def test_a_file_named_like_another_module_is_refused_by_name(repository: Any) ->
     assert repository.records("decision") == []
 
 
-def test_teardown_keeps_every_version(applied: Any) -> None:
-    repository, store = applied
-    before = set(repository.versions)
-    store.teardown()
-    assert before <= set(repository.versions)
-    assert repository.store().list_feature_views() == []
-    store.registry.teardown()
-    assert before <= set(repository.versions)
-    assert not (repository.path / "data/registry/head.json").exists()
-
-
-def _decided(repository: Any) -> list[tuple[str, str]]:
-    return [(one["gate"], one["outcome"]) for one in repository.predicates("decision")]
-
-
-def test_a_teardown_is_one_record_whatever_order_feast_removes_objects_in(applied: Any) -> None:
-    from feast import PushSource
-
-    repository, store = applied
-    export, view = _view(store)
-    pushed = PushSource(name="pushed", batch_source=export, owner=OWNER, tags=TAGS)
-    view.batch_source, view.stream_source = export, pushed
-    store.apply([view, pushed, export])
-    before = repository.head
-    store.teardown()
-    assert _decided(repository) == [("apply", "allow"), ("apply", "allow"), ("teardown", "allow")]
-    assert repository.predicates("decision")[-1]["definitions"] == before["definitions"]
-    assert (repository.path / "data/registry" / before["object"]).exists()
-    assert repository.store().list_data_sources() == []
-    again = repository.apply()
-    assert _names(again) == {"laboratory", "demographics"}
-
-
-def test_a_teardown_that_is_cut_off_leaves_the_registry_whole(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from feast.infra.registry.registry import Registry
-
-    repository, store = applied
-    before = repository.head
-
-    def killed(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as crash:
-        crash.setattr(Registry, "delete_entity", killed)
-        with pytest.raises(KeyboardInterrupt):
-            store.teardown()
-    assert repository.head == before
-    assert _names(repository.store()) == {"laboratory", "demographics"}
-    assert _decided(repository) == [("apply", "allow")]
-    with pytest.raises(AnswerIsNo, match="was cut off in this process"):
-        store.apply(_view(store))
-    assert _names(store) == {"laboratory", "demographics"}
-    store.apply(_view(store))
-    assert _names(repository.store()) == {"laboratory", "demographics", "follow_up"}
-
-
-def test_a_teardown_whose_infrastructure_stays_takes_no_definition_away(
-    applied: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from feast.infra.online_stores.sqlite import SqliteOnlineStore
-
-    repository, store = applied
-
-    def busy(*_: Any, **__: Any) -> None:
-        raise OSError(16, "busy")
-
-    with monkeypatch.context() as crash:
-        crash.setattr(SqliteOnlineStore, "teardown", busy)
-        with pytest.raises(OSError, match="busy"):
-            store.teardown()
-    store.apply(_view(store))
-    assert _names(repository.store()) == {"laboratory", "demographics", "follow_up"}
-    store.teardown()
-    assert repository.store().list_entities() == []
-
-
-def test_a_teardown_cut_off_after_its_record_is_completed(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from api.feast.registry_commits import RegistryCommits
-
-    repository, store = applied
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as crash:
-        crash.setattr(RegistryCommits, "_complete", killed)
-        with pytest.raises(KeyboardInterrupt):
-            store.teardown()
-    assert _decided(repository)[-1] == ("teardown", "allow")
-    assert repository.store().list_feature_views() == []
-    assert _names(repository.apply()) == {"laboratory", "demographics"}
-
-
-def test_a_head_that_was_deleted_is_noticed(applied: Any) -> None:
-    repository, store = applied
-    (repository.path / "data/registry/head.json").unlink()
-    with pytest.raises(AnswerIsNo, match="head was deleted"):
-        repository.store().list_feature_views()
-    with pytest.raises(AnswerIsNo, match="head was deleted"):
-        store.apply(_view(store))
-    assert not (repository.path / "data/registry/head.json").exists()
-
-
-def test_an_older_head_put_back_is_noticed_and_both_versions_are_named(applied: Any) -> None:
-    repository, store = applied
-    path = repository.path / "data/registry/head.json"
-    old = path.read_bytes()
-    before = repository.head["definitions"]
-    store.apply(_view(store))
-    after = repository.head["definitions"]
-    path.write_bytes(old)
-    with pytest.raises(AnswerIsNo, match="older one was put back") as refusal:
-        repository.store().list_feature_views()
-    assert before in str(refusal.value)
-    assert after in str(refusal.value)
-
-
-def test_a_commit_cut_off_after_its_decision_is_completed(applied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from api.feast.registry_commits import RegistryCommits
-
-    repository, store = applied
-    before = repository.head
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as crash:
-        crash.setattr(RegistryCommits, "_complete", killed)
-        with pytest.raises(KeyboardInterrupt):
-            store.apply(_view(store))
-    assert repository.head == before
-    assert "follow_up" in _names(repository.store())
-    assert repository.head["definitions"] == repository.predicates("decision")[-1]["definitions"]
-
-
-def test_a_registry_that_was_torn_down_is_empty_and_its_old_head_does_not_come_back(applied: Any) -> None:
-    repository, store = applied
-    path = repository.path / "data/registry/head.json"
-    old = path.read_bytes()
-    store.registry.teardown()
-    assert repository.predicates("decision")[-1]["gate"] == "teardown"
-    assert repository.store().list_feature_views() == []
-    path.write_bytes(old)
-    with pytest.raises(AnswerIsNo, match="undone by a teardown"):
-        repository.store().list_feature_views()
-    path.unlink()
-    again = repository.apply()
-    assert _names(again) == {"laboratory", "demographics"}
-
-
 def test_objects_of_another_project_do_not_ride_along(applied: Any) -> None:
     repository, store = applied
     head = repository.head
-    _, view = _view(store, "careless", owner="")
+    _, view = follow_up_view(store, "careless", owner="")
     with pytest.raises(WrongQuestion, match="of project elsewhere"):
         store.registry.apply_feature_view(view, "elsewhere")
     assert "careless" not in str(repository.store().registry.proto())
@@ -555,7 +271,7 @@ def _view_of(objects: list[Any], **changes: Any) -> list[Any]:
         def get_entity(name: str) -> Any:
             return next(one for one in objects if one.name == name)
 
-    return _view(Files(), **changes)
+    return follow_up_view(Files(), **changes)
 
 
 def _arguments(source: Any) -> dict[str, Any]:
