@@ -63,17 +63,19 @@ class ApplyGate:
         Whoever commits it hands the verdict to :meth:`record` first.
         """
         definitions = self.definitions(proto)
-        if not _changes_something(definitions, head):
+        if holds_nothing(definitions) if head is None else definitions.digest == head:
             return definitions.digest, None
         refuse_shadowed_modules(self._parts.settings.repo)
         return definitions.digest, self._verdict(definitions, policy)
 
-    def record(self, verdict: Verdict, *, version: str | None = None) -> None:
+    def record(self, verdict: Verdict, *, version: str | None = None, over: str | None = None) -> None:
         """Record the decision on a commit, whatever it is. Raises Denied where it is no.
 
         :param version: name of the registry's version that is committed where it is yes
+        :param over: definition version that it takes the place of, where the registry keeps no versions
         """
-        decision = verdict.as_json() if version is None else {**verdict.as_json(), "registry": version}
+        more = {"registry": version, "over": over}
+        decision = {**verdict.as_json(), **{name: value for name, value in more.items() if value is not None}}
         self._parts.recorder.record(self._decision(verdict.definitions, decision))
         verdict.enforce()
 
@@ -87,18 +89,16 @@ class ApplyGate:
 
     def allowed(self) -> str | None:
         """Version of the definitions that the last recorded decision let in; None before one, and after a teardown."""
+        last = self.last()
+        return None if last is None or last["gate"] == TEARDOWN else str(last["definitions"])
+
+    def last(self) -> Mapping[str, Any] | None:
+        """The last recorded decision that let something in, or teardown; None before one."""
         name = _subject_name(self._parts.settings.project)
         for record in self._parts.records.newest_by_subject_name(name, "decision"):
-            decision = record.predicate
-            if decision["gate"] == TEARDOWN:
-                return None
-            if _let_in(decision):
-                return str(decision["definitions"])
+            if _counts(record.predicate):
+                return record.predicate
         return None
-
-    def holds_nothing(self, proto: RegistryProto) -> bool:
-        """Whether a registry is as Feast makes it by itself, without a decision."""
-        return not _changes_something(self.definitions(proto), None)
 
     def enforce(self, verdict: Verdict) -> None:
         """Go on where the act is allowed. A denial is recorded; raises Denied."""
@@ -127,19 +127,17 @@ class ApplyGate:
 def commits(parts: Provender) -> tuple[StoredRecord, ...]:
     """The recorded decisions that let a version of the registry in, and the teardowns, oldest first."""
     records = parts.records.by_subject_name(_subject_name(parts.settings.project), "decision")
-    return tuple(one for one in records if _let_in(one.predicate) or one.predicate["gate"] == TEARDOWN)
+    return tuple(one for one in records if _counts(one.predicate))
 
 
-def _let_in(decision: Mapping[str, Any]) -> bool:
-    return bool(decision["gate"] == "apply" and decision["outcome"] == "allow")
+def _counts(decision: Mapping[str, Any]) -> bool:
+    return decision["gate"] == TEARDOWN or bool(decision["gate"] == "apply" and decision["outcome"] == "allow")
 
 
 def _subject_name(project: str) -> str:
     return f"definitions:{project}"
 
 
-def _changes_something(definitions: Definitions, head: str | None) -> bool:
-    """False for what Feast commits by itself: an empty registry when it opens a store, times, intervals."""
-    if head is None:
-        return any(not asset.system and asset.kind != "project" for asset in definitions.assets)
-    return definitions.digest != head
+def holds_nothing(definitions: Definitions) -> bool:
+    """Whether a registry is as Feast makes it by itself, without a decision: empty when it opens a store."""
+    return all(asset.system or asset.kind == "project" for asset in definitions.assets)

@@ -11,6 +11,7 @@ from feast.repo_config import RegistryConfig, RepoConfig
 
 from api.assembly import Provender, opened
 from api.feast.governed_offline_store import unwrapped
+from api.feast.sql.rows import CONFIGURATION, engine_options, governed_sql
 from api.places import repository_places
 from api.settings import Settings, load_settings
 from governance.errors import ConfigurationError
@@ -53,12 +54,18 @@ def _named(config: RegistryConfig, repo: Path | str | None) -> tuple[Path, str |
             "A governed repository needs its path: open it with FeatureStore(repo_path=...), not from a bare"
             " configuration."
         )
-    file = getattr(config, "governance", None)
+    return Path(repo).resolve(), governance_file(config)
+
+
+def governance_file(config: RegistryConfig) -> str | None:
+    """The file that ``registry:`` names for the governance block, if it names one. Raises ConfigurationError."""
+    if governed_sql(config):
+        name, file = f"sqlalchemy_config_kwargs: {CONFIGURATION}", engine_options(config).get(CONFIGURATION)
+    else:
+        name, file = "governance", getattr(config, "governance", None)
     if file is not None and not isinstance(file, str):
-        raise ConfigurationError(
-            f"`registry: governance:` is {file!r}. Expected the file that holds the governance block."
-        )
-    return Path(repo).resolve(), file
+        raise ConfigurationError(f"`registry: {name}:` is {file!r}. Expected the file that holds the governance block.")
+    return file
 
 
 def _check(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from feast.repo_config import RepoConfig
 from api.assembly import Provender
 from api.feast.caller import current_caller
 from api.feast.denial import NotOffered
+from api.feast.gate import ApplyGate
 from api.feast.head_copy import read_only_head
 from api.feast.picture import draw
 from api.feast.registry_store import decided
@@ -40,7 +41,8 @@ class Judging:
     def definitions(self, registry: BaseRegistry, views: Iterable[Any] = ()) -> Definitions:
         """What the registry defines, with those of ``views`` that are old versions beside it."""
         settings, proto = self.parts.settings, registry.proto()
-        head = decided(registry, draw(proto, project=settings.project, repo=settings.repo))
+        drawn = draw(proto, project=settings.project, repo=settings.repo)
+        head = decided(registry, drawn, ApplyGate(self.parts))
         return with_versions(head, views, proto, project=settings.project, repo=settings.repo)
 
     def definitions_now(self) -> Definitions:

@@ -12,9 +12,11 @@ from typing import Any
 
 from feast.feature_service import FeatureService
 from feast.infra.registry.base_registry import BaseRegistry
+from feast.infra.registry.sql import SqlRegistry
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 
 from api.assembly import Provender
+from api.feast.gate import ApplyGate
 from api.feast.picture import draw
 from api.feast.read_counts import ReadCounts, read_counts
 from api.feast.registry_store import GovernedRegistryStore, decided
@@ -62,6 +64,8 @@ class OnlineGate:
         self._file = str(parts.settings.policy)
         self._lock = Lock()
         self._state: tuple[Any, ...] = ()
+        self._proto: RegistryProto | None = None
+        """The registry that the state speaks of, kept so that no other gets its ``id()``."""
         self._look_again = 0.0
         self._drawn: tuple[RegistryProto, str, Definitions] | None = None
         self._decided: dict[Reading, _Decided] = {}
@@ -84,17 +88,21 @@ class OnlineGate:
         if time.monotonic() > self._look_again:
             self._refresh(registry)
             self._look_again = time.monotonic() + self._parts.settings.governance.policy_ttl
-        proto = registry.proto()
+        proto = _in_hand(registry)
         state = (_state(self._file), id(proto), proto.version_id, int(time.time() // 86_400))
         if state != self._state:
             self._decided.clear()
-            self._state = state
+            self._state, self._proto = state, proto
 
     def _refresh(self, registry: Any) -> None:
         """Let a registry that another process changed be read again, unless it was opened to stay as it is."""
         store = getattr(registry, "_registry_store", None)
         stays = getattr(registry, "cached_registry_proto_ttl", None)
-        if isinstance(store, GovernedRegistryStore) and stays and store.outdated():
+        if isinstance(registry, SqlRegistry):
+            outdated = ApplyGate(self._parts).allowed() != self._definitions(registry).digest
+        else:
+            outdated = isinstance(store, GovernedRegistryStore) and store.outdated()
+        if stays and outdated:
             registry.refresh()
 
     def _decide(self, reading: Reading, features: Sequence[str] | FeatureService, registry: BaseRegistry) -> _Decided:
@@ -135,11 +143,17 @@ class OnlineGate:
 
     def _definitions(self, registry: BaseRegistry) -> Definitions:
         """The picture of the registry, drawn again when it is another object or was committed since."""
-        proto, settings = registry.proto(), self._parts.settings
+        proto, settings = _in_hand(registry), self._parts.settings
         if self._drawn is None or self._drawn[0] is not proto or self._drawn[1] != proto.version_id:
             drawn = draw(proto, project=settings.project, repo=settings.repo)
-            self._drawn = (proto, proto.version_id, decided(registry, drawn))
+            self._drawn = (proto, proto.version_id, decided(registry, drawn, ApplyGate(self._parts)))
         return self._drawn[2]
+
+
+def _in_hand(registry: Any) -> RegistryProto:
+    """What Feast answers from; Feast's SQL registry would ask its database at each call otherwise."""
+    proto: RegistryProto = registry.cached_registry_proto if isinstance(registry, SqlRegistry) else registry.proto()
+    return proto
 
 
 def as_registered(

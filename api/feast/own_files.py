@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from feast.repo_config import RepoConfig
 
 from api.feast.denial import NotOffered
+from api.feast.governed import governance_file
 from api.places import repository_places
 from api.settings import FEAST_FILE, Settings
 from governance.assets import VIEW_KINDS, Definitions
@@ -91,8 +92,8 @@ def _own_places(settings: Settings, config: RepoConfig) -> Iterator[tuple[str, s
             yield role.replace("_", " "), place
             if place.startswith("file:"):
                 yield from ((role.replace("_", " "), f"{place}{suffix}") for suffix in _BESIDE_SQLITE)
-    named = getattr(config.registry, "governance", None)
-    configuration = {FEAST_FILE, str(named) if named and "://" not in str(named) else FEAST_FILE}
+    named = governance_file(config.registry)
+    configuration = {FEAST_FILE, named if named and "://" not in named else FEAST_FILE}
     files: dict[str, list[Path]] = {
         "policy": [settings.policy],
         "configuration": [settings.repo / name for name in sorted(configuration)],

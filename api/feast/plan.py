@@ -21,7 +21,7 @@ from feast import FeatureStore
 from feast.infra.passthrough_provider import PassthroughProvider
 from feast.infra.registry.registry_store import RegistryStore
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
-from feast.repo_config import RepoConfig
+from feast.repo_config import RegistryConfig, RepoConfig
 from feast.repo_operations import _get_repo_contents, extract_objects_for_apply_delete, get_repo_files
 
 from api.credentials import held_credentials
@@ -125,9 +125,11 @@ def registered(repo: Path, *, file: Path | None = None) -> tuple[Definitions, Se
 
 def _applied(config: RepoConfig, head: Head) -> RegistryProto:
     """The registry that ``feast apply`` would commit."""
-    registry = config.registry.model_copy(
-        update={"registry_store_type": f"{__name__}.{HeadCopyRegistryStore.__name__}", "head_copy": head.proto}
-    )
+    copy: dict[str, Any] = {
+        "registry_store_type": f"{__name__}.{HeadCopyRegistryStore.__name__}",
+        "head_copy": head.proto,
+    }
+    registry = RegistryConfig(**copy)
     dry = config.model_copy(update={"provider": f"{__name__}.{NothingTouchedProvider.__name__}"})
     dry.registry_config, dry._registry = registry, None  # noqa: SLF001 - Feast keeps both and builds one from the other
     with _feast_refuses():

@@ -48,6 +48,8 @@ from api.feast.registry_store import open_stores
 from api.feast.request import RetrievalRequest
 from api.feast.retrieval import Retrieval
 from api.feast.sources import Read, check_views, keys_now, observe_views, one_state
+from api.feast.sql.gate import SqlGate
+from api.feast.sql.rows import governed_sql
 from governance.assets import Definitions, Input
 from governance.errors import ConfigurationError
 from lineage.opened_snapshot import OpenSnapshot
@@ -108,10 +110,13 @@ class GovernedProvider(PassthroughProvider):
         """Decide on the whole proposed registry, then let Feast change infrastructure. Raises FeastDenied."""
         with told_to_feast():
             stores = open_stores(self.repo_config.registry)
-            if not stores:
+            if governed_sql(self.repo_config.registry):
+                SqlGate(ApplyGate(self._parts)).decide(self.repo_config.registry)
+            elif not stores:
                 raise ConfigurationError(
                     "This repository's provider is governed, but its registry is not: definitions could be written"
-                    " past the policy. Set `registry: registry_store_type: api.feast.GovernedRegistryStore`."
+                    " past the policy. Set `registry: registry_store_type: api.feast.GovernedRegistryStore`, or give"
+                    " Feast's SQL registry `sqlalchemy_config_kwargs: {plugins: [provender]}`."
                 )
             for store in stores:
                 self._refuse_other_repository(store.gate.parts.settings.repo)

@@ -21,7 +21,7 @@ from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.utils import _utc_now
 
 from api.feast.denial import FeastRefused
-from api.feast.gate import ApplyGate
+from api.feast.gate import ApplyGate, holds_nothing
 from api.feast.registry_head import HEAD, NEXT, Head, SignedHead
 from api.feast.registry_version import policy_name, read_version, version_name
 from governance.policy import Policy
@@ -115,7 +115,7 @@ class RegistryCommits:
     def _agrees(self, head: Head | None, allowed: str | None) -> bool:
         if head is None or allowed is not None:
             return (None if head is None else head.definitions) == allowed
-        return self.gate.holds_nothing(self.load(head))
+        return holds_nothing(self.gate.definitions(self.load(head)))
 
     def _ref(self, name: str) -> SignedHead:
         return SignedHead(self.refs, name, self.gate.parts.keys)

@@ -13,16 +13,18 @@ from datetime import datetime
 from pathlib import Path
 
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
-from feast.repo_config import RegistryConfig
+from feast.repo_config import RegistryConfig, RepoConfig
 
 from api.assembly import Provender, opened
 from api.feast.configuration import read_configuration
 from api.feast.denial import FeastRefused, NotOffered
 from api.feast.gate import TEARDOWN, commits
-from api.feast.governed import settings_of
+from api.feast.governed import governance_file, settings_of
 from api.feast.head_copy import governed_refs
 from api.feast.picture import draw
 from api.feast.registry_version import read_policy, read_version
+from api.feast.sql.rows import governed_sql
+from api.settings import Settings
 from governance.assets import Definitions
 from governance.canonical import Json, parse_rfc3339, rfc3339
 from governance.errors import ConfigurationError, WrongQuestion
@@ -55,7 +57,7 @@ class RegistryVersion:
     policy: str
     """Hex SHA-256 of the policy that allowed it."""
     object: str | None
-    """``versions/<SHA-256>.pb``; None of a teardown."""
+    """``versions/<SHA-256>.pb``; None of a teardown, and in Feast's SQL registry."""
 
     def as_json(self) -> dict[str, Json]:
         """The version as ``provender registry log --json`` gives it."""
@@ -64,10 +66,11 @@ class RegistryVersion:
 
 @dataclass(frozen=True)
 class RegistryHistory:
-    """The versions of the registry at ``refs``."""
+    """The versions of a registry."""
 
     parts: Provender
-    refs: Refs
+    refs: Refs | None
+    """Where they are kept; None of Feast's SQL registry, which keeps what counts now."""
 
     @property
     def versions(self) -> tuple[RegistryVersion, ...]:
@@ -84,7 +87,7 @@ class RegistryHistory:
                 f"{name!r} names no version of the registry. Expected {HEAD}, or at least {_SHORTEST} digits of a"
                 " definition version (lower-case hex); `provender registry log` shows them."
             )
-        found = [one for one in versions if one.object is not None and one.definitions.startswith(name)]
+        found = [one for one in versions if one.gate != TEARDOWN and one.definitions.startswith(name)]
         if len({one.definitions for one in found}) != 1:
             what = "more than one version of the registry" if found else "no version of the registry"
             raise UnknownVersion(f"{name} is the beginning of {what}. `provender registry log` shows them.")
@@ -101,21 +104,21 @@ class RegistryHistory:
 
     def policy(self, version: RegistryVersion) -> bytes:
         """The policy file that allowed it. Raises FeastRefused where it is not what was written."""
-        return read_policy(self.refs, version.policy)
+        return read_policy(self._kept(), version.policy)
 
     def defining(self, definitions: str) -> RegistryProto | None:
         """The newest version of these definitions (hex) as Feast has it; None where none is left as it was."""
         for version in reversed(self.versions):
-            if version.object is not None and version.definitions == definitions:
-                with suppress(FeastRefused):
+            if version.gate != TEARDOWN and version.definitions == definitions:
+                with suppress(FeastRefused, NotOffered):
                     return self.proto(version)
         return None
 
     def proto(self, version: RegistryVersion) -> RegistryProto:
         """The same as Feast has it."""
-        if version.object is None:
+        if version.gate == TEARDOWN:
             raise UnknownVersion("A teardown left nothing in the registry. Name the version before it.")
-        proto, settings = read_version(self.refs, version.object), self.parts.settings
+        proto, settings = read_version(self._kept(), str(version.object)), self.parts.settings
         held = draw(proto, project=settings.project, repo=settings.repo).digest
         if held != version.definitions:
             raise FeastRefused(
@@ -123,6 +126,14 @@ class RegistryHistory:
                 f" {version.record} was about {version.definitions}. Restore the registry from a backup."
             )
         return proto
+
+    def _kept(self) -> Refs:
+        if self.refs is None:
+            raise NotOffered(
+                "Feast's SQL registry keeps no old versions: `provender registry log` shows which there were, when and"
+                " by whom. A registry with `registry_store_type: api.feast.GovernedRegistryStore` keeps each."
+            )
+        return self.refs
 
 
 def old_version(config: RegistryConfig) -> str | None:
@@ -154,8 +165,13 @@ def open_history(repo: Path, *, file: Path | None = None) -> RegistryHistory:
     """The history of the registry of ``repo``, for those who only look. Raises ConfigurationError, UnknownRecord."""
     config = read_configuration(repo.resolve(), file)
     settings = settings_of(config)
-    named = getattr(config.registry, "governance", None)
-    return RegistryHistory(opened(settings.repo, named, create=False), governed_refs(settings, config))
+    parts = opened(settings.repo, governance_file(config.registry), create=False)
+    return history_of(parts, settings, config)
+
+
+def history_of(parts: Provender, settings: Settings, config: RepoConfig) -> RegistryHistory:
+    """The history of the registry that ``config`` names. Raises ConfigurationError."""
+    return RegistryHistory(parts, None if governed_sql(config.registry) else governed_refs(settings, config))
 
 
 def _version(record: StoredRecord) -> RegistryVersion:
@@ -167,12 +183,12 @@ def _version(record: StoredRecord) -> RegistryVersion:
         gate=decision["gate"],
         definitions=decision["definitions"],
         policy=decision["policy"],
-        object=None if decision["gate"] == TEARDOWN else decision["registry"],
+        object=decision.get("registry"),
     )
 
 
 def _counting(versions: tuple[RegistryVersion, ...], when: str) -> RegistryVersion:
-    if not versions or versions[-1].object is None:
+    if not versions or versions[-1].gate == TEARDOWN:
         why = "everything was torn down" if versions else "nothing had been applied yet"
         raise UnknownVersion(f"No version of the registry counts {when}: {why}. `provender registry log` shows all.")
     return versions[-1]

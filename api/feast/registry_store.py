@@ -20,6 +20,7 @@ from weakref import WeakSet
 
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.infra.registry.registry_store import RegistryStore
+from feast.infra.registry.sql import SqlRegistry
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RegistryConfig
 
@@ -28,6 +29,7 @@ from api.feast.denial import FeastRefused, told_to_feast
 from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of_registry, settings_of_registry
 from api.feast.governed_provider_only import refuse_ungoverned_provider
+from api.feast.opener import opener
 from api.feast.policy_change import record_policy_change
 from api.feast.registry_commits import RegistryCommits, outdated
 from api.feast.registry_head import Head
@@ -35,6 +37,7 @@ from api.feast.registry_history import RegistryHistory, old_version, refuse_old_
 from api.feast.registry_merge import Conflict, merged
 from api.feast.registry_refs import registry_refs
 from api.feast.shadowing import refuse_shadowed_modules
+from api.feast.sql.gate import SqlGate
 from governance.assets import Definitions
 from governance.plan import Action, changes
 
@@ -48,7 +51,7 @@ class GovernedRegistryStore(RegistryStore):
     def __init__(self, registry_config: RegistryConfig, repo_path: Path | None) -> None:
         self._config = registry_config
         with told_to_feast():
-            refuse_ungoverned_provider(registry_config)
+            refuse_ungoverned_provider(opener(self.belongs_to))
             refs = registry_refs(settings_of_registry(registry_config, repo_path), registry_config)
             self._commits = RegistryCommits(refs, ApplyGate(parts_of_registry(registry_config, repo_path)))
             self._old = old_version(registry_config)
@@ -252,8 +255,10 @@ class _Teardown:
     """What Feast has not removed yet, as it has it in hand."""
 
 
-def decided(registry: BaseRegistry, definitions: Definitions) -> Definitions:
-    """What counts of ``definitions``, which were drawn from Feast's own copy of ``registry``."""
+def decided(registry: BaseRegistry, definitions: Definitions, gate: ApplyGate) -> Definitions:
+    """What counts of ``definitions``, which were drawn from Feast's own copy of ``registry``. Raises FeastRefused."""
+    if isinstance(registry, SqlRegistry):
+        return SqlGate(gate).counting(registry, definitions)
     store = getattr(registry, "_registry_store", None)
     return store.let_in(definitions) if isinstance(store, GovernedRegistryStore) else definitions
 

@@ -23,8 +23,7 @@ from api.assembly import Provender
 from api.feast.caller import current_caller
 from api.feast.judging import Judging
 from api.feast.recorded_question import RecordedQuestion, recorded_question
-from api.feast.registry_history import RegistryHistory
-from api.feast.registry_refs import registry_refs
+from api.feast.registry_history import history_of
 from api.feast.retrieval import Retrieval
 from api.feast.sources import pinning, standing_of
 from governance.assets import Input
@@ -143,7 +142,7 @@ def _then(parts: Provender, manifest: RecordedManifest) -> Iterator[_Then]:
     settings = parts.settings
     store = FeatureStore(repo_path=str(settings.repo))
     today, config = store.registry, store.config.registry
-    history = RegistryHistory(parts, registry_refs(settings, config))
+    history = history_of(parts, settings, store.config)
     proto = history.defining(str(manifest.document["definitions"]))
     if proto is None:
         yield _Then(store, kept=False, today=today)
