@@ -28,8 +28,8 @@ from api.feast.offline_files import (
     save,
     state_written,
 )
-from api.feast.offline_writes import OfflineWrite
 from api.feast.own_files import refuse_own_files, refuse_sources, sources_of
+from api.feast.recorded_write import RecordedWrite
 from api.feast.retrieval import Retrieval
 from governance.assets import Input
 from governance.decide import ONLINE_STORE
@@ -105,8 +105,8 @@ class FileActs:
         verdict = self.judging.verdict(
             definitions, "materialize", [Input(named)], purpose, places=self._places(places_written(thing, self._repo))
         )
-        act = OfflineWrite(self.judging.parts, way, named, place, definitions, verdict, purpose, current_caller())
-        act.perform(write, lambda: state_written(thing, self._repo, self.digests))
+        act = RecordedWrite(self.judging.parts, way, named, place, definitions, verdict, purpose, current_caller())
+        act.to_files(write, lambda: state_written(thing, self._repo, self.digests))
 
     def _copied(self, way: str, retrieval: Retrieval, thing: Any, write: Callable[[], pa.Table]) -> None:
         definitions, request = retrieval.definitions, retrieval.request
@@ -118,10 +118,10 @@ class FileActs:
             request.purpose,
             places=self._places(places_written(thing, self._repo)),
         )
-        act = OfflineWrite(
+        act = RecordedWrite(
             self.judging.parts, way, named, place, definitions, verdict, request.purpose, current_caller()
         )
-        act.perform(write, lambda: state_written(thing, self._repo, self.digests))
+        act.to_files(write, lambda: state_written(thing, self._repo, self.digests))
 
     def _places(self, written: tuple[str, ...]) -> Places:
         """Where the rows flow: not online, but to the repository's own places and where they are written."""

@@ -65,7 +65,7 @@ class OnlineGate:
         self._lock = Lock()
         self._state: tuple[Any, ...] = ()
         self._proto: RegistryProto | None = None
-        """The registry that the state speaks of, kept so that no other gets its ``id()``."""
+        """What the state speaks of: Feast's SQL registry has no version id, and no other may get its ``id()``."""
         self._look_again = 0.0
         self._drawn: tuple[RegistryProto, str, Definitions] | None = None
         self._decided: dict[Reading, _Decided] = {}
@@ -89,7 +89,7 @@ class OnlineGate:
             self._refresh(registry)
             self._look_again = time.monotonic() + self._parts.settings.governance.policy_ttl
         proto = _in_hand(registry)
-        state = (_state(self._file), id(proto), proto.version_id, int(time.time() // 86_400))
+        state = (_state(self._file), proto.version_id or id(proto), int(time.time() // 86_400))
         if state != self._state:
             self._decided.clear()
             self._state, self._proto = state, proto

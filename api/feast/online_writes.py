@@ -1,8 +1,8 @@
-"""What a materialization writes to the online store, seen on its way in.
+"""What is written to the online store, seen on its way in.
 
 The configured store's class is extended by :class:`WatchedWrites`, so that whoever holds the store (Feast's
-compute engine, its feature server) writes through it: what a materialization writes is noted, and what would be
-written with nobody watching (``write_to_online_store()``, ``push()``) is refused before it is written.
+compute engine, its feature server) writes through it: what a materialization or an ingestion writes is noted, and what
+would be written with nobody watching is refused before it is written.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class WatchedWrites:
     def online_write_batch(
         self, config: Any, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
     ) -> None:
-        """Write the batch, then note it. Raises NotOffered outside a materialization."""
+        """Write the batch, then note it. Raises NotOffered where nobody watches."""
         noted = _noted(table)
         super().online_write_batch(config, table, data, progress)  # type: ignore[misc] # the store's own method
         noted.append((table, list(data)))
@@ -49,7 +49,7 @@ class WatchedWrites:
     async def online_write_batch_async(
         self, config: Any, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
     ) -> None:
-        """Write the batch, then note it. Raises NotOffered outside a materialization."""
+        """Write the batch, then note it. Raises NotOffered where nobody watches."""
         noted = _noted(table)
         await super().online_write_batch_async(config, table, data, progress)  # type: ignore[misc] # the store's own
         noted.append((table, list(data)))
@@ -68,7 +68,7 @@ class WatchedWrites:
 
 
 def _noted(table: Any) -> list[tuple[FeatureView, Sequence[Row]]]:
-    """The batches of the materialization under way. Raises NotOffered where there is none."""
+    """The batches of the act under way. Raises NotOffered where there is none."""
     noted = _WATCH.get()
     if noted is None:
         raise _unrecorded(f"A write of {getattr(table, 'name', 'a view')}")
@@ -78,7 +78,7 @@ def _noted(table: Any) -> list[tuple[FeatureView, Sequence[Row]]]:
 def _unrecorded(way: str) -> NotOffered:
     return NotOffered(
         f"{way} to the online store is refused: nobody would record what was written, so nothing was. Use"
-        " materialize(), which records it; write_to_online_store() and push() are not offered yet."
+        " materialize(), write_to_online_store() or push() of a FeatureStore over this repository, which record it."
     )
 
 

@@ -32,6 +32,7 @@ from api.feast.gate import ApplyGate
 from api.feast.governed import parts_of
 from api.feast.governed_offline_store import unwrapped
 from api.feast.guarded_stores import GuardedOfflineStore, GuardedOnlineStore
+from api.feast.ingestion import ingesting
 from api.feast.job import GovernedRetrievalJob
 from api.feast.judging import Judging, purpose_under
 from api.feast.materialization import Materialization
@@ -282,6 +283,16 @@ class GovernedProvider(PassthroughProvider):
             config, asked, entity_rows, registry, project, *args, **kwargs
         )
         return answer
+
+    def ingest_df(self, feature_view: Any, df: Any, field_mapping: dict[str, str] | None = None) -> None:
+        """Decide, record the start, write rows online, and record them. Raises FeastDenied."""
+        with told_to_feast(), ingesting(self._judging, feature_view):
+            super().ingest_df(feature_view, df, field_mapping)
+
+    async def ingest_df_async(self, feature_view: Any, df: Any, field_mapping: dict[str, str] | None = None) -> None:
+        """The same, for a store that writes asynchronously. Raises FeastDenied."""
+        with told_to_feast(), ingesting(self._judging, feature_view):
+            await super().ingest_df_async(feature_view, df, field_mapping)
 
     def offline_write_batch(
         self, config: RepoConfig, feature_view: FeatureView, data: pa.Table, progress: Callable[[int], Any] | None

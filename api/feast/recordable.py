@@ -25,14 +25,17 @@ def require_local(engine: ComputeEngine) -> None:
         raise NotOffered(f"{type(engine).__name__} writes online values out of sight. {_ENGINES}")
 
 
-def recordable(view: FeatureView | OnDemandFeatureView) -> FeatureView:
-    """``view``, if all that its materialization writes will be on record. Raises NotOffered."""
+def recordable(view: FeatureView | OnDemandFeatureView, *, ingested: bool = False) -> FeatureView:
+    """``view``, if all that its materialization writes will be on record. Raises NotOffered.
+
+    :param ingested: whether its rows are handed in, so that no source could be rewritten
+    """
     if isinstance(view, OnDemandFeatureView):
         raise NotOffered(
             f"The on-demand view {view.name} would be materialized without a record of its values. Remove"
             " write_to_online_store: it is computed when it is read."
         )
-    if getattr(view, "offline", False):
+    if getattr(view, "offline", False) and not ingested:
         raise NotOffered(
             f"The view {view.name} has offline=True, so that materializing it would rewrite its source without a"
             " record. Remove it from the view."

@@ -41,6 +41,15 @@ async def _never_supported(store: Any) -> None:
         await store.get_online_features_async(features=REFS, entity_rows=WHO)
 
 
+def test_a_registry_that_is_only_read_again_is_not_decided_on_anew(applied: Any) -> None:
+    repository, store = applied
+    _read(store)
+    assert store.get_feature_view("laboratory")  # Feast reads its registry again for this
+    store.refresh_registry()
+    _read(store)
+    assert len(_online(repository)) == 1
+
+
 def test_a_purpose_that_is_not_granted_gets_no_value_and_the_refusal_is_recorded(applied: Any) -> None:
     repository, store = applied
     with governance.acting(purpose="marketing"):

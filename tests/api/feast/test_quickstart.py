@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -17,17 +19,6 @@ from tests.api.feast.conftest import ROOT
 from tests.api.feast.doors.conftest import free_port
 
 PAGE = (ROOT / "docs" / "quickstart.md").read_text()
-WORKFLOW = """
-from datetime import datetime
-import test_workflow
-from feast import FeatureStore
-store = FeatureStore(repo_path=".")
-test_workflow.fetch_historical_features_entity_df(store, for_batch_scoring=False)
-test_workflow.fetch_historical_features_entity_df(store, for_batch_scoring=True)
-store.materialize_incremental(end_date=datetime.now())
-for source in ("", "feature_service", "push"):
-    test_workflow.fetch_online_features(store, source=source)
-"""
 READ = {
     "feature_service": "driver_activity_v1",
     "entities": {"driver_id": [1001], "val_to_add": [1], "val_to_add_2": [2]},
@@ -80,11 +71,15 @@ def test_its_plan_is_its_apply(quick: Path) -> None:
 
 def test_its_commands_and_its_program_work_unchanged(applied: Path) -> None:
     _run(applied, "feast", "materialize-incremental", "2026-11-24T00:00:00")
-    said = _run(applied, "python", "-c", WORKFLOW)
+    copy = applied.with_name("whole")
+    shutil.copytree(applied, copy)
+    said = _run(copy, "python", "test_workflow.py")
     assert "conv_rate_plus_val1" in said
     assert "[3 rows x 13 columns]" in said
-    assert re.search(r"^driver_config  :  \[\{'max_distance_km': ", said, flags=re.MULTILINE)
-    assert _run(applied, "provender", "snapshot", "list").count("random:") == 2
+    assert re.search(r"^driver_config  :  \[\{'max_distance_km': 500", said, flags=re.MULTILINE)  # which it pushed
+    assert _run(copy, "provender", "snapshot", "list").count("random:") == 2
+    log = json.loads(_run(copy, "provender", "registry", "log", "--json"))
+    assert [one["gate"] for one in log] == ["teardown", "apply"]
 
 
 @pytest.fixture

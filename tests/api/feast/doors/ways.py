@@ -19,7 +19,6 @@ DENIED = ("decision", "deny")
 READ = (("retrieval", "START"), ("retrieval", "COMPLETE"))
 NO_OWNER = r"apply denied: 1 deny\ndeny  ownership\.owner  feature_view:careless\n      path: careless\n      no owner"
 UNGRANTED = r"purpose marketing"
-NOT_ONLINE = "nobody would record what was written"
 NO_VERDICT = "would leave or be written without a verdict and a record"
 
 CARELESS = """
@@ -193,14 +192,14 @@ def _sdk() -> list[Way]:
         ),
         Way("SDK", "get_historical_features", retrieve, UNGRANTED, (("retrieval", "DENIED"),), "marketing"),
         Way("SDK", "get_online_features", online, UNGRANTED, (DENIED,), "marketing"),
-        Way("SDK", "push online", push, f"{NOT_ONLINE}|{UNGRANTED}", (), "marketing"),
+        Way("SDK", "push online", push, UNGRANTED, (("write", "DENIED"),), "marketing"),
         Way("SDK", "push offline", push_everywhere, UNGRANTED, (("write", "DENIED"),), "marketing"),
         Way(
             "SDK",
             "write_to_online_store",
             lambda d: d.store.write_to_online_store("arrivals", d.rows()),
-            f"{NOT_ONLINE}|{UNGRANTED}",
-            (),
+            UNGRANTED,
+            (("write", "DENIED"),),
             "marketing",
         ),
         Way(
@@ -342,8 +341,8 @@ def _http() -> list[Way]:
             "feature server",
             "POST /push",
             post("/push", push_source_name="arrivals_push", df=rows, to="online"),
-            f"{NOT_ONLINE}|{UNGRANTED}",
-            (),
+            UNGRANTED,
+            (("write", "DENIED"),),
             "marketing",
         ),
         Way(
@@ -358,8 +357,8 @@ def _http() -> list[Way]:
             "feature server",
             "POST /write-to-online-store",
             post("/write-to-online-store", feature_view_name="arrivals", df=rows),
-            f"{NOT_ONLINE}|{UNGRANTED}",
-            (),
+            UNGRANTED,
+            (("write", "DENIED"),),
             "marketing",
         ),
         Way("feature server", "POST /materialize", post("/materialize", **span), UNGRANTED, (refused,), "marketing"),
@@ -384,7 +383,7 @@ def _http() -> list[Way]:
             "POST /push",
             ui("/push", push_source_name="arrivals_push", df=rows, to="online"),
             "",
-            (),
+            (("write", "DENIED"),),
             "marketing",
         ),
     ]
