@@ -6,6 +6,7 @@ It is cleared by the fields of the messages, never by name in their JSON, where 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, TypeVar
 
 from google.protobuf.descriptor import Descriptor
@@ -58,9 +59,24 @@ def _clear(message: Message, fields: frozenset[str]) -> None:
     for field, value in message.ListFields():
         if field.name in fields:
             message.ClearField(field.name)
-        elif field.message_type is not None:
+        elif field.message_type is not None and _concerned(field.message_type, fields):
             for each in _messages(field.message_type, value if field.is_repeated else [value]):
                 _clear(each, fields)
+
+
+@cache
+def _concerned(kind: Descriptor, fields: frozenset[str]) -> bool:
+    """Whether there is anything to clear in messages of that kind, at any depth: in most of a view's there is not."""
+    seen: set[str] = set()
+    waiting = [kind]
+    while waiting:
+        one = waiting.pop()
+        if one.full_name not in seen:
+            seen.add(one.full_name)
+            if not {*fields, "body_text"}.isdisjoint(one.fields_by_name):
+                return True
+            waiting.extend(field.message_type for field in one.fields if field.message_type is not None)
+    return False
 
 
 def _messages(kind: Descriptor, values: Any) -> Iterable[Message]:

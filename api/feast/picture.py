@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +24,11 @@ from governance.validation.applicable import suite_files
 
 DUMMY_ENTITY = "__dummy"
 """The entity that Feast gives to views without one."""
+
+Placed = Callable[[str], str]
+"""The place of the URI or path that a source names."""
+
+_TYPES = {number: name for name, number in ValueType.Enum.items()}
 
 _UNGOVERNED = ("feature_tables", "validation_references")
 """Objects that Feast knows and this picture has no word for: nothing may slip past the policy in one of them."""
@@ -55,17 +60,20 @@ def _drawn(
 ) -> Definitions:
     registry = RegistryProto.FromString(content)
     _refuse_what_cannot_be_judged(registry, project)
-    views = _view_kinds(registry)
-    sources = {proto.name: _source_places(proto, repo) for proto in registry.data_sources}
+    views, place = _view_kinds(registry), cache(partial(place_of, base=repo))
+    sources = {proto.name: _source_places(proto, place) for proto in registry.data_sources}
     assets = [
-        *(_source(proto, repo) for proto in registry.data_sources),
+        *(_source(proto, place) for proto in registry.data_sources),
         *(_entity(proto) for proto in registry.entities),
-        *(_feature_view("feature_view", proto, views, sources, repo) for proto in registry.feature_views),
-        *(_feature_view("stream_feature_view", proto, views, sources, repo) for proto in registry.stream_feature_views),
-        *(_label_view(proto, sources, repo) for proto in registry.label_views),
+        *(_feature_view("feature_view", proto, views, sources, place) for proto in registry.feature_views),
+        *(
+            _feature_view("stream_feature_view", proto, views, sources, place)
+            for proto in registry.stream_feature_views
+        ),
+        *(_label_view(proto, sources, place) for proto in registry.label_views),
         *(_on_demand(proto, views) for proto in registry.on_demand_feature_views),
         *(_service(proto, views, suites) for proto in registry.feature_services),
-        *(_saved_dataset(proto, views, repo) for proto in registry.saved_datasets),
+        *(_saved_dataset(proto, views, place) for proto in registry.saved_datasets),
         *(_permission(proto) for proto in registry.permissions),
     ]
     return Definitions(project, assets)
@@ -102,16 +110,16 @@ def _view_kinds(registry: RegistryProto) -> dict[str, str]:
     return {proto.spec.name: kind for kind, protos in kinds.items() for proto in protos}
 
 
-def _source(proto: Any, repo: Path) -> Asset:
+def _source(proto: Any, place: Placed) -> Asset:
     batch = (Input(f"data_source:{proto.batch_source.name}"),) if proto.HasField("batch_source") else ()
     return Asset(
         kind="data_source",
         name=proto.name,
         project=proto.project,
         owner=proto.owner,
-        tags=dict(proto.tags),
+        tags=_tags(proto),
         inputs=batch,
-        places=_source_places(proto, repo),
+        places=_source_places(proto, place),
         facts={
             "description": proto.description,
             "source_type": proto.data_source_class_type.rsplit(".", 1)[-1],
@@ -122,13 +130,13 @@ def _source(proto: Any, repo: Path) -> Asset:
     )
 
 
-def _source_places(proto: Any, repo: Path) -> tuple[str, ...]:
+def _source_places(proto: Any, place: Placed) -> tuple[str, ...]:
     options = proto.WhichOneof("options")
     if options == "file_options":
         uri, endpoint = proto.file_options.uri, proto.file_options.s3_endpoint_override
-        return (s3_place(uri, endpoint=endpoint) if uri.startswith("s3://") else place_of(uri, base=repo),)
+        return (s3_place(uri, endpoint=endpoint) if uri.startswith("s3://") else place(uri),)
     if options == "spark_options" and proto.spark_options.path.startswith(("/", "file:///")):
-        return (place_of(proto.spark_options.path, base=repo),)  # a relative path is one of each worker's own
+        return (place(proto.spark_options.path),)  # a relative path is one of each worker's own
     if options == "kafka_options":
         return kafka_places(proto.kafka_options.kafka_bootstrap_servers, proto.kafka_options.topic)
     if options in ("request_data_options", "push_options", None):
@@ -148,13 +156,13 @@ def _entity(proto: Any) -> Asset:
     facts = {
         "description": spec.description,
         "join_key": spec.join_key,
-        "value_type": ValueType.Enum.Name(spec.value_type),
+        "value_type": _TYPES[spec.value_type],
     }
     return _plain("entity", spec, facts=facts, system=spec.name == DUMMY_ENTITY)
 
 
 def _feature_view(
-    kind: str, proto: Any, views: Mapping[str, str], known: Mapping[str, tuple[str, ...]], repo: Path
+    kind: str, proto: Any, views: Mapping[str, str], known: Mapping[str, tuple[str, ...]], place: Placed
 ) -> Asset:
     """A view. It carries a copy of its source, which is what is read: where that lies elsewhere, the view says so."""
     spec = proto.spec
@@ -166,10 +174,10 @@ def _feature_view(
         name=spec.name,
         project=spec.project,
         owner=spec.owner,
-        tags=dict(spec.tags),
+        tags=_tags(spec),
         fields=_fields(spec.features),
         inputs=(*(Input(f"data_source:{source.name}") for source in sources), *_entities(spec), *upstream),
-        places=_elsewhere(sources, known, repo),
+        places=_elsewhere(sources, known, place),
         facts={
             "description": spec.description,
             "online": spec.online,
@@ -181,7 +189,7 @@ def _feature_view(
     )
 
 
-def _label_view(proto: Any, known: Mapping[str, tuple[str, ...]], repo: Path) -> Asset:
+def _label_view(proto: Any, known: Mapping[str, tuple[str, ...]], place: Placed) -> Asset:
     """Feast's view of what people judged, read and served like a feature view, and so judged as one."""
     spec = proto.spec
     sources = [spec.source] if spec.HasField("source") else []
@@ -190,10 +198,10 @@ def _label_view(proto: Any, known: Mapping[str, tuple[str, ...]], repo: Path) ->
         name=spec.name,
         project=spec.project,
         owner=spec.owner,
-        tags=dict(spec.tags),
+        tags=_tags(spec),
         fields=_fields(spec.features),
         inputs=(*(Input(f"data_source:{source.name}") for source in sources), *_entities(spec)),
-        places=_elsewhere(sources, known, repo),
+        places=_elsewhere(sources, known, place),
         facts={
             "description": spec.description,
             "online": spec.online,
@@ -205,10 +213,10 @@ def _label_view(proto: Any, known: Mapping[str, tuple[str, ...]], repo: Path) ->
     )
 
 
-def _elsewhere(sources: list[Any], known: Mapping[str, tuple[str, ...]], repo: Path) -> tuple[str, ...]:
+def _elsewhere(sources: list[Any], known: Mapping[str, tuple[str, ...]], place: Placed) -> tuple[str, ...]:
     """Where a view's own copies of its sources lie and the sources of that name do not."""
-    places = ((source.name, place) for source in sources for place in _source_places(source, repo))
-    return tuple(place for name, place in places if place not in known.get(name, ()))
+    lies = ((source.name, uri) for source in sources for uri in _source_places(source, place))
+    return tuple(uri for name, uri in lies if uri not in known.get(name, ()))
 
 
 def _keys(spec: Any) -> dict[str, Any]:
@@ -230,7 +238,7 @@ def _on_demand(proto: Any, views: Mapping[str, str]) -> Asset:
         name=spec.name,
         project=spec.project,
         owner=spec.owner,
-        tags=dict(spec.tags),
+        tags=_tags(spec),
         fields=_fields(spec.features),
         inputs=tuple(_on_demand_input(spec.sources[name], views) for name in sorted(spec.sources)),
         facts={"description": spec.description, "online": spec.write_to_online_store, "mode": spec.mode},
@@ -263,11 +271,11 @@ def _view_key(name: str, views: Mapping[str, str]) -> str:
     return f"{views.get(name, 'feature_view')}:{name}"
 
 
-def _saved_dataset(proto: Any, views: Mapping[str, str], repo: Path) -> Asset:
+def _saved_dataset(proto: Any, views: Mapping[str, str], place: Placed) -> Asset:
     """A copy of rows: it is made from the features that it names, so it lies where all of them may."""
     storage = proto.spec.storage
     which = storage.WhichOneof("kind")
-    lies = (place_of(storage.file_storage.uri, base=repo),) if which == "file_storage" else (f"{which}://unknown",)
+    lies = (place(storage.file_storage.uri),) if which == "file_storage" else (f"{which}://unknown",)
     inputs = tuple(_copied(ref, views) for ref in proto.spec.features)
     facts = {"join_keys": list(proto.spec.join_keys)}
     return _plain("saved_dataset", proto.spec, inputs=inputs, facts=facts, places=lies)
@@ -300,7 +308,7 @@ def _plain(
         name=spec.name,
         project=spec.project,
         owner=getattr(spec, "owner", ""),
-        tags=dict(spec.tags),
+        tags=_tags(spec),
         inputs=inputs,
         places=places,
         facts=facts,
@@ -310,9 +318,20 @@ def _plain(
 
 
 def _fields(features: Iterable[Any]) -> tuple[Field, ...]:
-    return tuple(Field(one.name, ValueType.Enum.Name(one.value_type), dict(one.tags)) for one in features)
+    return tuple(Field(one.name, _TYPES[one.value_type], _tags(one)) for one in features)
+
+
+def _tags(message: Any) -> dict[str, str]:
+    """The tags of a message; most fields have none, and asking a map whether it has any is cheaper than copying it."""
+    return dict(message.tags) if message.tags else {}
 
 
 def _definition(message: Message) -> Any:
-    left_out = META if message.DESCRIPTOR.name == "DataSource" else META | CLASS
-    return MessageToDict(without(message, left_out), preserving_proto_field_name=True)
+    return _as_json(type(message), message.SerializeToString(deterministic=True))  # type: ignore[arg-type] # classes hash
+
+
+@lru_cache(maxsize=100_000)
+def _as_json(kind: type[Message], content: bytes) -> Any:
+    """The definition in a message of those bytes: an apply draws several registries that differ in one object."""
+    left_out = META if kind.DESCRIPTOR.name == "DataSource" else META | CLASS
+    return MessageToDict(without(kind.FromString(content), left_out), preserving_proto_field_name=True)
