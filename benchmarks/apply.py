@@ -16,31 +16,10 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
+from plain_and_governed import GOVERNED, PLAIN, repository
 
 ROUNDS = 3
-POLICY = """version: 1
-zones: {EU: [DE, FR]}
-places: [{match: "file://**", zone: DE}]
-packs: [residency, ownership]
-"""
-PLAIN: dict[str, Any] = {
-    "project": "bench",
-    "provider": "local",
-    "registry": {"path": "data/registry.db"},
-    "offline_store": {"type": "duckdb"},
-    "online_store": {"type": "sqlite", "path": "data/online.db"},
-    "entity_key_serialization_version": 3,
-}
-GOVERNED = {
-    **PLAIN,
-    "provider": "api.feast.GovernedProvider",
-    "registry": {"registry_store_type": "api.feast.GovernedRegistryStore", "path": "data/registry"},
-    "offline_store": {"type": "api.feast.AsofOfflineStore"},
-    "governance": {"policy": "policy.yaml"},
-}
 DEFINITIONS = """
 from feast import Entity, FeatureService, FeatureView, Field, FileSource
 from feast.types import Float64, Int64
@@ -64,14 +43,6 @@ services = [
 ]
 globals().update({{f"object_{{number}}": one for number, one in enumerate([*sources, *views, *services])}})
 """
-
-
-def repository(path: Path, configuration: Mapping[str, Any]) -> Path:
-    """An empty Feast repository with that configuration."""
-    (path / "data").mkdir(parents=True)
-    (path / "feature_store.yaml").write_text(yaml.safe_dump(dict(configuration)))
-    (path / "policy.yaml").write_text(POLICY)
-    return path
 
 
 def by_command(path: Path, views: int, number: int) -> float:

@@ -19,29 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+from plain_and_governed import GOVERNED, PLAIN, repository
 
 TURN = 100
-POLICY = """version: 1
-zones: {EU: [DE]}
-places: [{match: "file://**", zone: DE}]
-packs: [residency, ownership]
-"""
-PLAIN: dict[str, Any] = {
-    "project": "bench",
-    "provider": "local",
-    "registry": {"path": "data/registry.db"},
-    "offline_store": {"type": "duckdb"},
-    "online_store": {"type": "sqlite", "path": "data/online.db"},
-    "entity_key_serialization_version": 3,
-}
-GOVERNED = {
-    **PLAIN,
-    "provider": "api.feast.GovernedProvider",
-    "registry": {"registry_store_type": "api.feast.GovernedRegistryStore", "path": "data/registry"},
-    "offline_store": {"type": "api.feast.AsofOfflineStore"},
-    "governance": {"policy": "policy.yaml"},
-}
 
 
 def opened(path: Path, configuration: Mapping[str, Any]) -> Any:
@@ -49,9 +29,7 @@ def opened(path: Path, configuration: Mapping[str, Any]) -> Any:
     from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, ValueType
     from feast.types import Float64, Int64
 
-    (path / "data").mkdir(parents=True)
-    (path / "feature_store.yaml").write_text(yaml.safe_dump(dict(configuration)))
-    (path / "policy.yaml").write_text(POLICY)
+    repository(path, configuration)
     columns = {f"f{one}": [float(one)] * 1000 for one in range(10)}
     rows = pd.DataFrame({"key": range(1000), **columns, "event_timestamp": datetime(2026, 1, 1, tzinfo=UTC)})
     rows.to_parquet(path / "data/rows.parquet")

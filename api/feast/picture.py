@@ -70,7 +70,7 @@ def _drawn(
             _feature_view("stream_feature_view", proto, views, sources, place)
             for proto in registry.stream_feature_views
         ),
-        *(_label_view(proto, sources, place) for proto in registry.label_views),
+        *(_feature_view("feature_view", one, views, sources, place) for one in registry.label_views),
         *(_on_demand(proto, views) for proto in registry.on_demand_feature_views),
         *(_service(proto, views, suites) for proto in registry.feature_services),
         *(_saved_dataset(proto, views, place) for proto in registry.saved_datasets),
@@ -164,10 +164,13 @@ def _entity(proto: Any) -> Asset:
 def _feature_view(
     kind: str, proto: Any, views: Mapping[str, str], known: Mapping[str, tuple[str, ...]], place: Placed
 ) -> Asset:
-    """A view. It carries a copy of its source, which is what is read: where that lies elsewhere, the view says so."""
+    """A view. It carries a copy of its source, which is what is read: where that lies elsewhere, the view says so.
+
+    Feast's label view, of what people judged, is read and served like a feature view, and so judged as one.
+    """
     spec = proto.spec
-    sources = [spec.batch_source] if spec.HasField("batch_source") else []
-    sources += [spec.stream_source] if spec.HasField("stream_source") else []
+    read = [name for name in ("batch_source", "stream_source", "source") if name in spec.DESCRIPTOR.fields_by_name]
+    sources = [getattr(spec, name) for name in read if spec.HasField(name)]
     upstream = [Input(_view_key(getattr(view, "name", str(view)), views)) for view in getattr(spec, "source_views", ())]
     return Asset(
         kind=kind,
@@ -181,31 +184,7 @@ def _feature_view(
         facts={
             "description": spec.description,
             "online": spec.online,
-            "offline": getattr(spec, "offline", False),  # stream views have no such field
-            "ttl_seconds": spec.ttl.seconds,
-            **_keys(spec),
-        },
-        definition=_definition(spec),
-    )
-
-
-def _label_view(proto: Any, known: Mapping[str, tuple[str, ...]], place: Placed) -> Asset:
-    """Feast's view of what people judged, read and served like a feature view, and so judged as one."""
-    spec = proto.spec
-    sources = [spec.source] if spec.HasField("source") else []
-    return Asset(
-        kind="feature_view",
-        name=spec.name,
-        project=spec.project,
-        owner=spec.owner,
-        tags=_tags(spec),
-        fields=_fields(spec.features),
-        inputs=(*(Input(f"data_source:{source.name}") for source in sources), *_entities(spec)),
-        places=_elsewhere(sources, known, place),
-        facts={
-            "description": spec.description,
-            "online": spec.online,
-            "offline": False,
+            "offline": getattr(spec, "offline", False),  # stream and label views have no such field
             "ttl_seconds": spec.ttl.seconds,
             **_keys(spec),
         },

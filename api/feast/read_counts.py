@@ -54,6 +54,7 @@ class ReadCounts:
         self._kept_back = False
         self._flusher: threading.Thread | None = None
         os.register_at_fork(after_in_child=self._begin_anew)
+        atexit.register(self.close)
 
     def add(self, decision: str) -> None:
         """Count one read under the decision of that record. Raises what keeps counts from being recorded."""
@@ -83,7 +84,6 @@ class ReadCounts:
         run = str(uuid.uuid4())
         self._parts.recorder.record(self._act("START", run, opens=True))
         self._run = run
-        atexit.register(self.close)
 
     def _later(self) -> None:
         time.sleep(self._seconds)

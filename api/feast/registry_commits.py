@@ -109,7 +109,10 @@ class RegistryCommits:
 
     def _complete(self, old: Head | None, new: Head) -> None:
         if not self._ref(HEAD).swap(old, new):
-            raise outdated(self.refs)
+            raise FeastRefused(
+                f"The decision is recorded, but somebody changed the head of the registry {self.refs.location} past its"
+                " lock before it was put in place. The next command puts it in place, or says what is in its way."
+            )
         self._ref(NEXT).swap(new, None)
 
     def _agrees(self, head: Head | None, allowed: str | None) -> bool:
