@@ -77,8 +77,8 @@ def _allowed(refs: Refs, parts: Provender) -> Head:
 
 
 def _sql_head(settings: Settings, config: RepoConfig) -> Head:
-    proto = committed_registry(config.registry, settings)
-    definitions = draw(proto, project=settings.project, repo=settings.repo)
+    with committed_registry(config.registry, settings, alone=False) as proto:
+        definitions = draw(proto, project=settings.project, repo=settings.repo)
     if holds_nothing(definitions):
         return Head(None, proto)
     try:

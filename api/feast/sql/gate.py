@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from feast.infra.registry.base_registry import BaseRegistry
+from feast.infra.registry.sql import SqlRegistry
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RegistryConfig
 
@@ -47,26 +47,29 @@ class SqlGate:
 
         A registry that was filled before it was governed is let in here, or not.
         """
-        held = self.gate.definitions(committed_registry(config, self.gate.parts.settings))
         refuse_shadowed_modules(self.gate.parts.settings.repo)
-        if self.gate.last() is None and not holds_nothing(held):
-            self.gate.record(self.gate.verdict(held), over=held.digest)
-        else:
+        with committed_registry(config, self.gate.parts.settings, alone=True) as proto:
+            held = self.gate.definitions(proto)
+            if self.gate.last() is None and not holds_nothing(held):
+                self.gate.record(self.gate.verdict(held), over=held.digest)
+                return
             self.require(held)
-            self.gate.enforce(self.gate.verdict(held))
+        self.gate.enforce(self.gate.verdict(held))
 
-    def counting(self, registry: BaseRegistry, definitions: Definitions) -> Definitions:
+    def counting(self, registry: SqlRegistry, definitions: Definitions) -> Definitions:
         """``definitions``, drawn from what Feast has in hand, or what the registry holds by now.
 
+        Feast may have read its tables while somebody else applies, so it is asked again with nobody beside.
         Raises FeastRefused where that is not what the last decision let in.
         """
         if _let_in(definitions, self.gate.last()):
             return definitions
+        with committed_registry(registry.registry_config, self.gate.parts.settings, alone=True) as proto:
+            now = self.gate.definitions(proto)
+            if self.gate.last() is None and not holds_nothing(now):
+                raise self._never_decided()
+            self.require(now)
         registry.refresh(None)
-        now = self.gate.definitions(registry.proto())
-        if self.gate.last() is None and not holds_nothing(now):
-            raise self._never_decided()
-        self.require(now)
         return now
 
     def require(self, found: Definitions) -> None:

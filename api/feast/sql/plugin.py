@@ -15,7 +15,6 @@ transaction. Other databases were not tried and are refused.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -23,7 +22,6 @@ from feast import FeatureStore
 from feast.repo_config import RegistryConfig
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import CreateEnginePlugin, make_url
-from sqlalchemy.sql import Select
 
 from api.assembly import Provender, opened
 from api.feast.denial import FeastRefused, NotOffered, told_to_feast
@@ -32,11 +30,16 @@ from api.feast.governed import parts_of
 from api.feast.governed_provider_only import refuse_ungoverned_provider
 from api.feast.opener import opener
 from api.feast.sql.gate import SqlGate
-from api.feast.sql.rows import CONFIGURATION, engine_options, registry_of
+from api.feast.sql.rows import (
+    CONFIGURATION,
+    engine_options,
+    leave_transactions_to_us,
+    lock,
+    raw,
+    registry_of,
+)
 from governance.errors import ConfigurationError
 from lineage.database import database_url
-
-_WRITES: Final = "provender: the transaction may have written"
 
 
 class SqlRegistryPlugin(CreateEnginePlugin):
@@ -72,22 +75,26 @@ class SqlRegistryPlugin(CreateEnginePlugin):
                     f"A governed SQL registry is in SQLite or PostgreSQL; {engine.dialect.name} was not tried."
                 )
         if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _leave_transactions_to_us)
+            event.listen(engine, "connect", leave_transactions_to_us)
             event.listen(engine, "before_cursor_execute", _begin)
-        event.listen(engine, "after_cursor_execute", _note)
-        event.listen(engine, "rollback", _forget)
+        event.listen(engine, "before_cursor_execute", _refuse_to_end)
         event.listen(engine, "commit", self._decide)
         event.listen(engine, "prepare_twophase", _refuse_two_phases)
 
     def _decide(self, connection: Connection) -> None:
-        if not connection.info.get(_WRITES, False):
-            return
         with told_to_feast():
-            _lock(connection)
+            if not _wrote(connection):
+                return
+            _require_others_are_seen(connection)
+            lock(connection)
             after = registry_of(connection)
-            with connection.engine.connect() as other:  # which sees what is committed
+            with connection.engine.connect() as other:
+                if raw(other) is raw(connection):
+                    raise ConfigurationError(
+                        "The registry's engine has one connection only, as SQLite in memory has, so nobody can look at"
+                        " what is committed beside what is about to be. Name a file or a server, and no `poolclass`."
+                    )
                 before = registry_of(other)
-            connection.info.pop(_WRITES)
             self._gate.commit(before, after)
 
 
@@ -117,56 +124,51 @@ def _parts(store: FeatureStore | None, named: object) -> Provender:
     return opened(Path(named).parent, named)
 
 
-def _note(
-    connection: Connection, _cursor: object, _statement: str, _parameters: object, context: Any, _many: object
-) -> None:
-    """Note that the transaction may have written: everything but a query that SQLAlchemy itself composed may."""
-    compiled = context.compiled
-    if compiled is not None and isinstance(compiled.statement, Select):
-        return
-    if connection.dialect.name != "sqlite" and connection.dialect.detect_autocommit_setting(_raw(connection)):
-        with told_to_feast():
-            raise FeastRefused(
-                "The governed registry was about to be written without a transaction (AUTOCOMMIT), where nothing could"
-                " be decided before it is done. Leave `isolation_level` out of `sqlalchemy_config_kwargs`."
-            )
-    connection.info[_WRITES] = True
-
-
-def _leave_transactions_to_us(raw: Any, _record: object) -> None:
-    """Let Python's driver begin none: by itself it begins none for a savepoint, which then commits what is in it."""
-    raw.isolation_level = None
+def _wrote(connection: Connection) -> bool:
+    """Whether the transaction wrote anything."""
+    if connection.dialect.name == "sqlite":
+        return bool(raw(connection).in_transaction)  # begun before the first statement that may write
+    return connection.exec_driver_sql("SELECT txid_current_if_assigned()").scalar() is not None
 
 
 def _begin(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
     """Begin a transaction before the first statement that may write; whoever only reads locks nobody out."""
-    raw = _raw(connection)
-    if not raw.in_transaction and statement.split(maxsplit=1)[0].upper() not in ("SELECT", "PRAGMA"):
-        raw.execute("BEGIN IMMEDIATE")
+    if not raw(connection).in_transaction and _first_word(statement) not in ("SELECT", "PRAGMA"):
+        raw(connection).execute("BEGIN IMMEDIATE")
 
 
-def _raw(connection: Connection) -> Any:
-    return connection.connection.dbapi_connection
+def _refuse_to_end(
+    connection: Connection, _cursor: object, statement: str, _parameters: object, context: Any, _many: object
+) -> None:
+    """Refuse what would be committed without being decided on."""
+    if connection.dialect.name != "sqlite" and connection.dialect.detect_autocommit_setting(raw(connection)):
+        with told_to_feast():
+            raise FeastRefused(
+                "The governed registry was about to be used without a transaction (AUTOCOMMIT), where nothing could be"
+                " decided before it is done. Leave `isolation_level` out of `sqlalchemy_config_kwargs`."
+            )
+    if context.compiled is None and any(_first_word(one) in _ENDS for one in statement.split(";")):
+        with told_to_feast():
+            raise FeastRefused(
+                "A transaction of the governed registry was about to be ended by a statement, past the decision on it."
+                " Use commit() of the SQLAlchemy connection."
+            )
 
 
-def _forget(connection: Connection) -> None:
-    connection.info.pop(_WRITES, None)
+_ENDS: Final = ("COMMIT", "END", "PREPARE")
 
 
-def _lock(connection: Connection) -> None:
-    """Let no other transaction that wrote decide before this one ends."""
-    if connection.dialect.name != "postgresql":
-        return
-    if connection.get_isolation_level() != "READ COMMITTED":
+def _first_word(statement: str) -> str:
+    return next(iter(statement.split(maxsplit=1)), "").upper()
+
+
+def _require_others_are_seen(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql" and connection.get_isolation_level() != "READ COMMITTED":
         raise ConfigurationError(
             f"The registry's transactions run at {connection.get_isolation_level()}, where one does not see what"
             " another committed meanwhile. Expected READ COMMITTED, PostgreSQL's default: leave `isolation_level` out"
             " of `sqlalchemy_config_kwargs`."
         )
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-
-
-_LOCK: Final = int.from_bytes(hashlib.sha256(b"provender sql registry").digest()[:8], "big", signed=True)
 
 
 def _refuse_two_phases(*_: object) -> NoReturn:

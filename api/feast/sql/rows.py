@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -42,10 +43,41 @@ def registry_of(connection: Connection) -> RegistryProto:
     return registry
 
 
-def committed_registry(config: RegistryConfig, settings: Settings) -> RegistryProto:
-    """What the SQL registry of ``config`` holds now, by a connection of its own that asks and decides nothing."""
+@contextmanager
+def committed_registry(config: RegistryConfig, settings: Settings, *, alone: bool) -> Iterator[RegistryProto]:
+    """What the SQL registry of ``config`` holds, by a connection of its own that decides nothing.
+
+    :param alone: whether nobody may commit within; else it is what was there at one moment
+    """
     with _connection(config, settings) as connection:
-        return registry_of(connection)
+        if connection.dialect.name == "sqlite":
+            leave_transactions_to_us(raw(connection))
+            raw(connection).execute("BEGIN IMMEDIATE" if alone else "BEGIN")
+        elif alone:
+            lock(connection)
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield registry_of(connection)
+        connection.rollback()
+
+
+def lock(connection: Connection) -> None:
+    """Let no other transaction that wrote commit before this one ends; SQLite lets one write at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+
+
+_LOCK: Final = int.from_bytes(hashlib.sha256(b"provender sql registry").digest()[:8], "big", signed=True)
+
+
+def raw(connection: Connection) -> Any:
+    """The driver's connection."""
+    return connection.connection.dbapi_connection
+
+
+def leave_transactions_to_us(driver: Any, _record: object = None) -> None:
+    """Let Python's SQLite driver begin no transaction: it begins none for a savepoint, which then commits by itself."""
+    driver.isolation_level = None
 
 
 def governed_sql(config: RegistryConfig) -> bool:

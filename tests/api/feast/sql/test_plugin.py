@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import StaticPool, create_engine, text
 
 from governance.errors import AnswerIsNo, Denied, WrongQuestion
 from tests.answers import Answer
@@ -80,6 +80,69 @@ def test_sql_of_any_kind_is_decided_before_it_is_committed(on_either: Any) -> No
             connection.commit()
     assert on_either.store().get_data_source("laboratory_results").tags
     assert on_either.store().get_feature_view("laboratory").owner != ""
+
+
+@pytest.mark.parametrize("statement", ["COMMIT", "END TRANSACTION", "UPDATE entities SET project_id = 'x'; COMMIT"])
+def test_no_statement_ends_a_transaction_past_the_decision(on_either: Any, statement: str) -> None:
+    store = on_either.apply()
+    with store.registry.write_engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE feature_services SET project_id = 'other'")
+        with pytest.raises(AnswerIsNo, match="past the decision on it"):
+            connection.exec_driver_sql(statement)
+    assert on_either.store().list_feature_services()
+    assert _views(on_either.store()) == APPLIED
+
+
+@pytest.mark.system
+def test_a_query_that_writes_is_decided_on_too(repository: Any, postgres: str) -> None:
+    from feast.infra.registry import sql
+    from sqlalchemy import select
+
+    from tests.postgresql import new_database
+
+    policy = repository.path / "policy.yaml"
+    policy.write_text(
+        policy.read_text().replace("\npacks:", '\n  - {match: "postgresql://127.0.0.1:*/**", zone: DE}\npacks:')
+    )
+    store = on_sql(repository, new_database(postgres)).apply()
+    spoiled = store.get_feature_view("laboratory").to_proto()
+    spoiled.spec.owner = ""
+    one = sql.feature_views.c.feature_view_name == "laboratory"
+    changed = (
+        sql.feature_views.update().where(one).values(feature_view_proto=spoiled.SerializeToString()).returning(one)
+    ).cte("changed")
+    with store.registry.write_engine.connect() as connection:
+        connection.execute(select(changed))
+        with pytest.raises(Denied, match=r"ownership\.owner"):
+            connection.commit()
+
+
+def test_an_engine_with_one_connection_is_refused(on_sqlite: Any) -> None:
+    on_sqlite.apply()
+    config = str(on_sqlite.path / "feature_store.yaml")
+    engine = create_engine(SQLITE, plugins=["provender"], provender_config=config, poolclass=StaticPool)
+    with pytest.raises(WrongQuestion, match="one connection only"), engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM feature_views")
+    engine.dispose()
+    assert _views(on_sqlite.store()) == APPLIED
+
+
+def test_tables_that_feast_read_while_somebody_applied_are_read_again(
+    on_sqlite: Any, liver_spine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from feast.infra.registry.sql import SqlRegistry
+
+    store, whole = on_sqlite.apply(), SqlRegistry.proto
+
+    def torn(registry: Any) -> Any:
+        monkeypatch.setattr(SqlRegistry, "proto", whole)
+        proto = whole(registry)
+        del proto.feature_services[:]
+        return proto
+
+    monkeypatch.setattr(SqlRegistry, "proto", torn)
+    job = store.get_historical_features(entity_df=liver_spine, features=["laboratory:bilirubin_mg_dl"])
+    assert job.to_arrow().num_rows == len(liver_spine)
 
 
 def test_what_is_rolled_back_is_not_asked_about(on_sqlite: Any) -> None:
