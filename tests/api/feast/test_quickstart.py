@@ -43,7 +43,8 @@ def _run(place: Path, *command: str, code: int = 0) -> str:
 
 def _environment(place: Path) -> dict[str, str]:
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)), str(place)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # where `feast` is
+    return {**os.environ, "PATH": programs, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}
 
 
 @pytest.fixture(scope="module")

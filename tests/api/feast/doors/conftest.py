@@ -59,17 +59,25 @@ class Doors:
     @cached_property
     def remote(self) -> Any:
         """A client that has no file of the repository: registry and offline store are servers."""
+        return self._remote("client", self.servers["offline"])
+
+    @cached_property
+    def remote_of_governed_store(self) -> Any:
+        """The same, whose offline server stands over DuckDB behind ``GovernedOfflineStore``."""
+        return self._remote("client_of_governed_store", self.servers["governed offline"])
+
+    def _remote(self, name: str, offline: int) -> Any:
         from feast import FeatureStore
 
         document = {
             "project": "liver_care",
             "provider": "local",
             "registry": {"registry_type": "remote", "path": f"localhost:{self.servers['registry']}"},
-            "offline_store": {"type": "remote", "host": "127.0.0.1", "port": self.servers["offline"]},
+            "offline_store": {"type": "remote", "host": "127.0.0.1", "port": offline},
             "online_store": {"type": "remote", "path": self.http},
             "entity_key_serialization_version": 3,
         }
-        return FeatureStore(repo_path=str(self._client("client", document)))
+        return FeatureStore(repo_path=str(self._client(name, document)))
 
     def client(self, name: str, document: dict[str, Any]) -> Any:
         """Another client of the same repository, with a configuration of its own."""
@@ -177,18 +185,27 @@ def doors(tmp_path_factory: pytest.TempPathFactory, sources: Path) -> Iterator[D
     store.materialize(*SPAN, feature_views=["laboratory"])
     port = free_port()
     registry = start_server(repository.store(), port, wait_for_termination=False)
-    offline = OfflineServer(repository.store(), "grpc://127.0.0.1:0")
-    flight = threading.Thread(target=offline.serve)
-    flight.start()
+    governed = {"type": "api.feast.GovernedOfflineStore", "store": {"type": "duckdb"}}
+    repository.configure(lambda document: document.update(offline_store=governed), "governed_store.yaml")
+    servers = {
+        "offline": OfflineServer(repository.store(), "grpc://127.0.0.1:0"),
+        "governed offline": OfflineServer(repository.store("governed_store.yaml"), "grpc://127.0.0.1:0"),
+    }
+    flights = [threading.Thread(target=one.serve) for one in servers.values()]
+    for flight in flights:
+        flight.start()
     web = {name: _Web(app) for name, app in (("feature", feature_app(repository.store())), ("ui", _ui(ui_app, path)))}
     addresses = {name: one.address for name, one in web.items()}
     try:
-        yield Doors(repository, store, {"registry": port, "offline": offline.port, **addresses})
+        yield Doors(
+            repository, store, {"registry": port, **{name: one.port for name, one in servers.items()}, **addresses}
+        )
     finally:
         for one in web.values():
             one.stop()
-        offline.shutdown()
-        flight.join()
+        for one, flight in zip(servers.values(), flights, strict=True):
+            one.shutdown()
+            flight.join()
         registry.stop(None).wait()
 
 

@@ -23,6 +23,7 @@ VIEWS = {"laboratory", "demographics", "arrivals", "liver_scores"}
 def test_no_way_leads_around_the_gate(doors: Doors, acting_for: Callable[[str | None], None], way: Way) -> None:
     acting_for(way.purpose)
     assert doors.remote.list_feature_views()
+    assert doors.remote_of_governed_store.list_feature_views()
     files, records = doors.files(but=way.leaves), doors.records()
     said = refusal(way, doors)
     assert re.search(way.says, said), said

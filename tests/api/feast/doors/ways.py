@@ -395,9 +395,13 @@ def _flight() -> list[Way]:
     def retrieve(doors: Doors) -> Any:
         return doors.remote.get_historical_features(doors.spine(), features=REFS).to_df()
 
-    def pull(way: str) -> Callable[[Doors], Any]:
+    def retrieve_governed(doors: Doors) -> Any:
+        return doors.remote_of_governed_store.get_historical_features(doors.spine(), features=REFS).to_df()
+
+    def pull(way: str, *, governed: bool = False) -> Callable[[Doors], Any]:
         def take(doors: Doors) -> Any:
-            store, source = doors.remote, doors.store.get_data_source("laboratory_results")
+            store = doors.remote_of_governed_store if governed else doors.remote
+            source = doors.store.get_data_source("laboratory_results")
             asked = (["patient_id"], ["bilirubin_mg_dl"], "event_timestamp", None, *SPAN)
             return getattr(store.provider.offline_store, way)(store.config, source, *asked).to_df()
 
@@ -418,6 +422,18 @@ def _flight() -> list[Way]:
         Way("offline server", "pull_latest_from_table_or_query", pull("pull_latest_from_table_or_query"), NO_VERDICT),
         Way("offline server", "write_to_offline_store", write, "without a"),
         Way("offline server", "persist", save, NO_VERDICT),
+        Way(
+            "offline server over GovernedOfflineStore",
+            "get_historical_features",
+            retrieve_governed,
+            UNGRANTED,
+            (("retrieval", "DENIED"),),
+            "marketing",
+        ),
+        *(
+            Way("offline server over GovernedOfflineStore", name, pull(name, governed=True), NO_VERDICT)
+            for name in ("pull_all_from_table_or_query", "pull_latest_from_table_or_query")
+        ),
     ]
 
 
